@@ -1,0 +1,137 @@
+/*
+ * The configuration of one worker: what the YAML file says, checked, with defaults filled in.
+ */
+#ifndef ENGINE_CONFIG_H
+#define ENGINE_CONFIG_H
+
+#include "engine/base/error.h"
+#include "engine/base/option.h"
+#include "operators/operator.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+    VIEWS_MAX = 8,
+    VIEW_DIMENSIONS_MAX = 8,
+    WINDOWS_MAX = 8,
+    HISTORIES_MAX = 4,
+    OPERATORS_MAX = 64
+};
+
+enum delivery { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
+enum time_mode { TIME_LIVE, TIME_RECORDS };
+
+/* `views:` one list of dimensions each; "service", "operation", "kind" or any attribute key. */
+struct view {
+    const char *dimension[VIEW_DIMENSIONS_MAX];
+    size_t dimensions;
+};
+
+/* `history:` closed slices kept in Redis. */
+struct history {
+    int64_t resolution_ns; /* a multiple of the pane */
+    int64_t retain_ns;
+    bool
+        sketches; /* keep the latency sketch of each slice, so that any range has a right percentile */
+};
+
+/* One configured window operator: an entry of `zscore:` or `rules:`. */
+struct operator_instance {
+    const struct window_operator *operator_;
+    void *self;
+};
+
+/* `kafka:` passed through to librdkafka. */
+struct kafka_setting {
+    const char *key, *value;
+};
+
+struct config {
+    const char *path; /* of the file, or NULL: from the command line */
+
+    const char *name;     /* prefix of groups, internal topics and transactional ids */
+    const char *instance; /* this worker's name; "" = random */
+    const char *brokers;
+    struct texts topics;
+    const char *encoding; /* a decoder's name */
+    int delivery;         /* enum delivery */
+    const char *start;    /* first start: "earliest", "latest" or how far back: "1h" */
+
+    int time; /* enum time_mode */
+    int64_t pane_ns;
+    struct durations windows; /* rolling windows */
+    uint64_t sketch_scale;
+    uint64_t partitions; /* of partials, rows and state; pinned by the plan */
+    struct numbers quantiles;
+    struct durations thresholds;
+    int64_t apdex_ns; /* 0: none */
+
+    int64_t lateness_ns;
+    int64_t skew_ns;
+    int64_t allowed_lateness_ns;
+    int64_t max_ahead_ns;
+
+    int64_t epoch_ns;       /* usual length of a transaction */
+    int64_t epoch_max_ns;   /* stretched to, while deltas hardly shrink the stream */
+    int64_t snapshot_ns;    /* 0: no snapshots */
+    int64_t provisional_ns; /* least time between provisional rows of a series; 0: none */
+
+    struct {
+        uint64_t series; /* in all */
+        uint64_t series_per_service;
+        int64_t series_idle_ns; /* a series without spans is forgotten after this much event time */
+        uint64_t message_bytes; /* larger messages are set aside */
+        uint64_t provisional_rows; /* a second, per process */
+        uint64_t alerts;           /* entries kept in <prefix>:alerts */
+    } limits;
+
+    struct {
+        uint64_t combine, aggregate, sink;
+    } threads;
+    uint64_t memory; /* bytes for open panes of all combine threads */
+
+    struct {
+        const char *url;    /* redis://[user:password@]host:port[/db], unix:///path */
+        const char *prefix; /* of every key */
+        int64_t timeout_ns;
+        int64_t rows_retention_ns; /* of the rows topic */
+    } redis;
+
+    struct {
+        const char *listen; /* "127.0.0.1:9464"; "" = no HTTP */
+    } http;
+
+    struct {
+        int level;  /* enum log_level */
+        int format; /* enum log_format */
+    } log;
+
+    struct view view[VIEWS_MAX];
+    size_t views;
+    struct history history[HISTORIES_MAX];
+    size_t histories;
+    struct kafka_setting *kafka;
+    size_t kafka_settings;
+    struct operator_instance
+        operators[OPERATORS_MAX]; /* in order of the file, zscore before rules */
+    size_t operator_count;
+
+    struct config_memory *memory_owner; /* everything above that is borrowed */
+};
+
+/*
+ * Read and check a config.
+ *
+ * path      a YAML file; NULL for the built-in defaults
+ * settings  `key=value` pairs from the command line that go before the file's, NULL-terminated, or NULL
+ * returns   ST_OK; ST_FATAL, `err` saying file:line:column, key, what is wrong and what would be right
+ */
+enum status config_load(struct config *config, const char *path, const char *const *settings,
+    struct error *err) MUST_USE;
+void config_release(struct config *config);
+
+extern const struct option config_options[];
+void config_print_options(FILE *out); /* for --help: key, default, help */
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * One series over one closed window: what operators fill in and sinks show.
+ */
+#ifndef SCHEMAS_ROW_H
+#define SCHEMAS_ROW_H
+
+#include "engine/base/buffer.h"
+#include "engine/base/bytes.h"
+#include "engine/base/error.h"
+
+enum {
+    THRESHOLDS_MAX = 8,
+    QUANTILES_MAX = 8,
+    SCORES_MAX = 16, /* columns that window operators add */
+    COLUMN_NAME_BYTES = 48,
+};
+
+/* Columns up to COLUMN_INTEGERS hold integers, the others doubles. */
+enum column {
+    COLUMN_SPANS,    /* spans counted */
+    COLUMN_ERRORS,   /* spans with status ERROR */
+    COLUMN_LATE,     /* of `spans`, those that revised a closed pane */
+    COLUMN_TOO_LATE, /* spans that arrived in this pane, too late for their own: not in `spans` */
+    COLUMN_SKEWED,   /* of `spans`, those that ended after their record's timestamp + skew */
+    COLUMN_LATENCY_SUM_NS, /* ns */
+    COLUMN_THRESHOLD,      /* spans no slower than threshold 0, 1, ...: latency_le_250ms */
+    COLUMN_INTEGERS = COLUMN_THRESHOLD + THRESHOLDS_MAX,
+    COLUMN_RATE_PER_S = COLUMN_INTEGERS,
+    COLUMN_ERROR_RATIO,     /* 0..1 */
+    COLUMN_LATENCY_MEAN_MS, /* ms; latency columns are absent without spans */
+    COLUMN_LATENCY_MIN_MS,  /* ms; whole nanoseconds, exact as a double */
+    COLUMN_LATENCY_MAX_MS,
+    COLUMN_APDEX,                                   /* 0..1, absent without `apdex` in the plan */
+    COLUMN_CAPTURE_RATIO,                           /* 0..1: spans counted / spans known of */
+    COLUMN_QUANTILE,                                /* ms: latency_p50_ms, latency_p99.9_ms */
+    COLUMN_SCORE = COLUMN_QUANTILE + QUANTILES_MAX, /* written by window operators */
+    COLUMN_COUNT = COLUMN_SCORE + SCORES_MAX,
+};
+_Static_assert(COLUMN_COUNT <= 64, "row.filled is one bit a column");
+
+#define COLUMN_BIT(column) (UINT64_C(1) << (column))
+
+/* The names of the columns under a plan; "" for those that it does not have. */
+struct columns {
+    char name[COLUMN_COUNT][COLUMN_NAME_BYTES];
+};
+
+/* The column called `name`, or -1. */
+int columns_find(const struct columns *columns, struct bytes name);
+
+enum row_status {
+    ROW_PROVISIONAL = 0, /* the pane is still open */
+    ROW_FINAL,           /* closed: all on-time spans, exactly once */
+    ROW_REVISED,         /* final, and late spans since */
+};
+extern const char *const row_status_name[]; /* "provisional", "final", "revised" */
+
+union value {
+    uint64_t integer;
+    double number;
+};
+
+struct row {
+    struct bytes series; /* canonical spelling: service=checkout;operation=GET%20%2F;kind=SERVER */
+    int64_t start_ns;    /* inclusive, since the Unix epoch */
+    int64_t end_ns;      /* exclusive */
+    bool rolling;        /* a rolling window; else an aligned slice for history */
+    enum row_status status;
+    uint64_t filled; /* COLUMN_BIT of each column that has a value */
+    union value value[COLUMN_COUNT];
+    struct bytes sketch; /* latency sketch in wire form, empty where the plan keeps none */
+    int64_t record_ms;   /* newest record timestamp of the partials that closed it; 0: none */
+    int64_t sent_ms;     /* when combine sent the newest of them */
+};
+
+static inline void row_set_integer(struct row *row, int column, uint64_t integer)
+{
+    row->value[column].integer = integer;
+    row->filled |= COLUMN_BIT(column);
+}
+
+static inline void row_set_number(struct row *row, int column, double number)
+{
+    row->value[column].number = number;
+    row->filled |= COLUMN_BIT(column);
+}
+
+static inline bool row_has(const struct row *row, int column)
+{
+    return (row->filled & COLUMN_BIT(column)) != 0;
+}
+
+/* A column's value as a double, whichever it holds; the column must be filled. */
+static inline double row_number(const struct row *row, int column)
+{
+    return column < COLUMN_INTEGERS ? (double)row->value[column].integer
+                                    : row->value[column].number;
+}
+
+enum alert_state { ALERT_INACTIVE = 0, ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
+extern const char *const alert_state_name[];
+
+/* One transition of one rule on one series. */
+struct alert {
+    char id[33];       /* hex; the same for firing and resolved, and over re-runs */
+    struct bytes rule; /* its name in config */
+    struct bytes series;
+    enum alert_state state; /* ALERT_FIRING or ALERT_RESOLVED */
+    struct bytes severity;
+    struct bytes column;
+    double value; /* of the column at the transition; NaN when it has none */
+    double threshold;
+    int64_t since_ns; /* event time from which the condition held */
+    int64_t at_ns;    /* event time of the transition: the end of the pane */
+    int64_t sent_ms;  /* as in struct row */
+};
+
+/* One record of the rows topic, as read back: everything borrows from the record. */
+struct column_value {
+    struct bytes name;
+    bool is_integer;
+    union value value;
+};
+
+struct output {
+    uint64_t plan; /* fingerprint */
+    bool is_alert;
+    struct alert alert;
+    struct row row; /* `value` and `filled` are unused; see `column` */
+    struct column_value column[COLUMN_COUNT];
+    uint32_t columns;
+};
+
+/* Append one record value to `out`. source: schemas/row.proto */
+void row_encode(
+    const struct row *row, const struct columns *columns, uint64_t plan, struct buffer *out);
+void alert_encode(const struct alert *alert, uint64_t plan, struct buffer *out);
+/* returns  ST_OK; ST_FATAL for a version that this build does not know; ST_SKIP if malformed */
+enum status output_decode(struct bytes record, struct output *out, struct error *err);
+
+#endif

@@ -1,0 +1,46 @@
+#include "schemas/span.h"
+
+#include "engine/base/memory.h"
+
+#include <stdlib.h>
+
+void spans_reset(struct spans *spans)
+{
+    spans->count = 0;
+    memset(spans->dropped, 0, sizeof(spans->dropped));
+    if (spans->text.bytes != 0) pool_reset(&spans->text);
+}
+
+void spans_release(struct spans *spans)
+{
+    free(spans->span);
+    free(spans->attribute);
+    pool_release(&spans->text);
+    *spans = (struct spans){.wanted = spans->wanted};
+}
+
+static void spans_grow(struct spans *spans, uint32_t keys)
+{
+    uint32_t capacity = spans->capacity == 0 ? 1024 : spans->capacity * 2;
+    spans->span = memory_resize(spans->span, capacity, sizeof(*spans->span));
+    if (keys != 0) {
+        spans->attribute =
+            memory_resize(spans->attribute, (size_t)capacity * keys, sizeof(*spans->attribute));
+    }
+    spans->capacity = capacity;
+}
+
+struct span *spans_append(struct spans *spans)
+{
+    uint32_t keys = spans->wanted == NULL ? 0 : spans->wanted->count;
+    if (spans->count == SPANS_MAX) return NULL;
+    if (spans->count == spans->capacity) spans_grow(spans, keys);
+
+    struct span *span = &spans->span[spans->count];
+    memset(span, 0, sizeof(*span));
+    span->attributes = spans->count * keys;
+    for (uint32_t k = 0; k < keys; k++)
+        spans->attribute[span->attributes + k] = (struct bytes){0};
+    spans->count++;
+    return span;
+}

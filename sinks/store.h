@@ -1,0 +1,70 @@
+/*
+ * A store keeps rows where people look for them, and knows how far into the log it has come.
+ *
+ * The log is the truth and a store is a view of it: it may lag, be emptied or be restored from a
+ * backup. Asking it for its place and reading the log from there makes it whole again.
+ */
+#ifndef SINKS_STORE_H
+#define SINKS_STORE_H
+
+#include "engine/base/error.h"
+#include "schemas/row.h"
+
+enum {
+    STORE_BATCH_MAX = 200, /* records in one apply */
+};
+
+/* Where a store keeps one resolution's closed slices. */
+struct store_history {
+    int64_t resolution_ns;
+    int64_t retain_ns;
+    bool sketches;
+};
+
+struct store_config {
+    const char *url; /* redis://[user:password@]host:port[/db] or unix:///path[?db=n] */
+    const char *prefix;
+    int64_t timeout_ns; /* of one command */
+    uint64_t
+        plan; /* fingerprint; a store filled under another one answers ST_LOST until refilled */
+    const struct store_history *history;
+    size_t histories;
+    uint64_t alerts_max;
+};
+
+struct store_batch {
+    const struct output *output; /* in log order */
+    size_t count;
+    bool refill;    /* below what was once applied: alert transitions are marked refilled */
+    int64_t prev;   /* offset of the last record sent before this batch; -1: none */
+    int64_t last;   /* offset of the newest record of this batch */
+    int64_t now_ms; /* wall clock at sending: for transfer_ms, analysis_ms and expiry */
+};
+
+struct store {
+    const char *name; /* as the scheme of its URL */
+
+    enum status (*open)(void **self, const struct store_config *config, struct error *err);
+
+    /* The offset of the newest record applied of `partition`; -1 when the store knows none. */
+    enum status (*place)(void *self, int32_t partition, int64_t *applied, struct error *err);
+
+    /*
+     * Apply a batch in log order and remember `last`, together or not at all.
+     *
+     * applied  what the store holds afterwards; -1: none
+     * returns  ST_OK     applied, now or before: the same call twice counts once
+     *          ST_RETRY  the server is away, full, read-only or did not answer: send the same again
+     *          ST_LOST   the store's place is not `prev`: nothing written; read the log from *applied + 1
+     *          ST_FATAL  wrong password, no permission, Cluster: `err` says what to do
+     * threads  one per `self`
+     */
+    enum status (*apply)(void *self, int32_t partition, const struct store_batch *batch,
+        int64_t *applied, struct error *err);
+
+    void (*close)(void *self); /* NULL is fine */
+};
+
+extern const struct store store_redis;
+
+#endif
