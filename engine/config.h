@@ -4,7 +4,9 @@
 #ifndef ENGINE_CONFIG_H
 #define ENGINE_CONFIG_H
 
+#include "engine/base/bytes.h"
 #include "engine/base/error.h"
+#include "engine/base/node.h"
 #include "engine/base/option.h"
 #include "operators/operator.h"
 
@@ -16,7 +18,9 @@ enum {
     VIEW_DIMENSIONS_MAX = 8,
     WINDOWS_MAX = 8,
     HISTORIES_MAX = 4,
-    OPERATORS_MAX = 64
+    OPERATORS_MAX = 64,
+    TOPICS_MAX = 64,
+    KAFKA_SETTINGS_MAX = 128,
 };
 
 enum delivery { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
@@ -40,6 +44,7 @@ struct history {
 struct operator_instance {
     const struct window_operator *operator_;
     void *self;
+    const struct node *written; /* where, for errors */
 };
 
 /* `kafka:` passed through to librdkafka. */
@@ -129,7 +134,18 @@ struct config {
  */
 enum status config_load(struct config *config, const char *path, const char *const *settings,
     struct error *err) MUST_USE;
+/* The same for a text in memory; `origin` names it in errors, as a path would. */
+enum status config_load_bytes(struct config *config, const char *origin, struct bytes text,
+    const char *const *settings, struct error *err) MUST_USE;
 void config_release(struct config *config);
+
+/* ST_FATAL, the text starting with where the value of `key` was written: "weir.yaml:12:3: key: ". */
+enum status config_error(const struct config *config, const char *key, struct error *err,
+    const char *format, ...) PRINTF_LIKE(4, 5);
+/* Whether `key` was written, in the file or on the command line, and is not the built-in default. */
+bool config_given(const struct config *config, const char *key);
+/* Everything that can be judged key by key or between keys, without a plan. */
+enum status config_check(const struct config *config, struct error *err) MUST_USE;
 
 extern const struct option config_options[];
 void config_print_options(FILE *out); /* for --help: key, default, help */

@@ -10,7 +10,10 @@
 #include "operators/measure.h"
 #include "schemas/row.h"
 
-enum { LEVELS_MAX = 8 };
+enum {
+    LEVELS_MAX = 8,
+    WINDOW_SLICES_MAX = 12,
+};
 
 enum dimension_source {
     DIMENSION_SERVICE,
@@ -64,8 +67,21 @@ struct plan {
     const struct config *config; /* operators and limits; outlives the plan */
 };
 
-/* returns  ST_OK; ST_FATAL, naming the key that cannot be planned and what could */
+/*
+ * plan     points into itself: it stays where it is
+ * config   its operators are prepared: columns found and named
+ * returns  ST_OK; ST_FATAL, naming the key that cannot be planned and what could
+ */
 enum status plan_init(struct plan *plan, const struct config *config, struct error *err) MUST_USE;
+
+/*
+ * Work out levels and windows: which slices each rolling window is made of, and those from which.
+ *
+ * plan     has its pane and allowed lateness; its levels and windows are filled in
+ * returns  ST_OK; ST_FATAL, naming the window that cannot be made and the nearest that can
+ */
+enum status plan_levels_init(
+    struct plan *plan, const struct config *config, struct error *err) MUST_USE;
 
 /* What the fingerprint covers, one `key: value` a line: two plans that differ differ here. */
 void plan_describe(const struct plan *plan, struct buffer *out);

@@ -20,6 +20,9 @@
 #include "schemas/row.h"
 #include "schemas/span.h"
 
+/* Spans that one encoded state may speak of: 2^16 of them merge before 64 bits overflow. */
+#define MEASURE_COUNT_MAX (UINT64_C(1) << 48)
+
 enum {
     MEASURES_MAX = 8,
     CELL_BYTES_MAX = 512, /* all fixed states of a cell together */
@@ -64,6 +67,9 @@ struct measure {
 
 extern const struct measure *const measures[]; /* ends with NULL; in this order in a cell */
 
+/* Append the latency sketch of a latency state in wire form (operators/sketch.h); nothing when empty. */
+void latency_sketch_encode(const struct measuring *m, const void *state, struct buffer *out);
+
 /*
  * A cell: the states of all measures side by side, 16-byte aligned, `cell_bytes` long.
  */
@@ -90,5 +96,7 @@ void cell_encode(const struct cell_layout *layout, const void *cell, struct buff
 enum status cell_merge_encoded(const struct cell_layout *layout, void *cell, uint32_t wire_id,
     struct bytes encoded, struct pool *pool, struct error *err);
 void cell_report(const struct cell_layout *layout, const void *cell, struct row *row);
+/* Append the cell's latency sketch in wire form, for rows that carry one; nothing when empty. */
+void cell_sketch(const struct cell_layout *layout, const void *cell, struct buffer *out);
 
 #endif

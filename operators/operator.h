@@ -39,6 +39,7 @@ struct window_operator {
      * Advance one series by one final row.
      *
      * row      a pane's row, or a rolling window's; an operator takes those that it was made for
+     * out      zeroed by the caller; an operator with nothing to say leaves it alone
      * fails    never: no allocation, no I/O, no clock, so a re-run gives the same bytes
      * threads  one at a time per series
      */
@@ -46,5 +47,14 @@ struct window_operator {
 };
 
 extern const struct window_operator *const window_operators[]; /* ends with NULL */
+
+/*
+ * For prepare: the column that an option names.
+ *
+ * owner    the operator, for the error
+ * returns  ST_OK, `*column` its number; ST_FATAL, naming the nearest columns there are
+ */
+enum status operator_column(const char *owner, const char *wanted, const struct columns *columns,
+    int *column, struct error *err);
 
 #endif

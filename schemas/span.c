@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+const char *const span_kind_name[KIND_COUNT] = {
+    "UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"};
+
 void spans_reset(struct spans *spans)
 {
     spans->count = 0;

@@ -26,6 +26,8 @@ enum span_kind { /* numbers as in OTLP */
     KIND_COUNT,
 };
 
+extern const char *const span_kind_name[KIND_COUNT]; /* "UNSPECIFIED", "INTERNAL", ... */
+
 enum span_drop {   /* why a single span was not taken, though its message was */
     DROP_TRACE_ID, /* not 16 bytes, or all zero */
     DROP_SPAN_ID,  /* not 8 bytes, or all zero */
@@ -52,6 +54,8 @@ struct span {
     bool failed;             /* status code ERROR */
     uint8_t verdict;         /* enum span_verdict; set by combine, 0 from a decoder */
     bool skewed;             /* ended after its record's timestamp + skew; set by combine */
+    int64_t pane;            /* the pane it is counted in; set by combine */
+    uint64_t late_by;        /* SPAN_LATE: arrival pane - pane; set by combine */
 };
 
 /* The attribute keys a decoder looks for: span first, then scope, then resource; the first found wins. */

@@ -1,6 +1,6 @@
 #include "schemas/wire.h"
 
-static bool wire_varint(struct wire *wire, uint64_t *value)
+bool wire_varint(struct wire *wire, uint64_t *value)
 {
     uint64_t result = 0;
     for (unsigned shift = 0; shift < 70 && wire->at < wire->end; shift += 7) {
@@ -81,7 +81,7 @@ static bool wire_group(struct wire *wire, uint32_t number)
     return true;
 }
 
-int wire_next(struct wire *wire, struct wire_field *field)
+int wire_next_any(struct wire *wire, struct wire_field *field)
 {
     while (wire->at < wire->end) {
         const uint8_t *begin = wire->at;

@@ -38,12 +38,33 @@ static inline struct wire wire_inside(const struct wire *outer, struct bytes mes
     return (struct wire){message.data, message.data + message.size, outer->start};
 }
 
+/* As wire_next, for any field. */
+int wire_next_any(struct wire *wire, struct wire_field *field);
+
 /*
  * Read the next field; groups are skipped.
  *
+ * Nearly all fields of traces are texts and small messages: a tag and a length of one byte each.
+ * Those are read here, in the caller's loop.
+ *
  * returns  1 a field; 0 the end; -1 malformed: `wire->at` is the byte
  */
-int wire_next(struct wire *wire, struct wire_field *field);
+static inline int wire_next(struct wire *wire, struct wire_field *field)
+{
+    const uint8_t *at = wire->at;
+    if (wire->end - at >= 2 && (at[0] & 0x87) == WIRE_BYTES && at[0] >= 8 && at[1] < 0x80 &&
+        at[1] <= wire->end - at - 2) {
+        field->number = at[0] >> 3;
+        field->type = WIRE_BYTES;
+        field->bytes = (struct bytes){at + 2, at[1]};
+        wire->at = at + 2 + at[1];
+        return 1;
+    }
+    return wire_next_any(wire, field);
+}
+
+/* A bare varint, as inside a packed field; false: cut short or over 64 bits. */
+bool wire_varint(struct wire *wire, uint64_t *value);
 
 /* Offset of the byte the cursor is at, for error texts. */
 static inline size_t wire_offset(const struct wire *wire)

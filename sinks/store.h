@@ -27,6 +27,8 @@ struct store_config {
     int64_t timeout_ns; /* of one command */
     uint64_t
         plan; /* fingerprint; a store filled under another one answers ST_LOST until refilled */
+    int64_t pane_ns;       /* the plan's: closed panes are shown among the newest rows too; 0: none */
+    uint32_t sketch_scale; /* the plan's: who reads a stored sketch must know it */
     const struct store_history *history;
     size_t histories;
     uint64_t alerts_max;
@@ -62,9 +64,13 @@ struct store {
     enum status (*apply)(void *self, int32_t partition, const struct store_batch *batch,
         int64_t *applied, struct error *err);
 
+    /* Hold nothing of `partition`: its log was made anew, and offsets start again. */
+    enum status (*forget)(void *self, int32_t partition, struct error *err);
+
     void (*close)(void *self); /* NULL is fine */
 };
 
+extern const struct store *const stores[]; /* ends with NULL */
 extern const struct store store_redis;
 
 #endif

@@ -19,6 +19,14 @@ struct command {
 
 extern const struct command *const commands[]; /* ends with NULL */
 
+/*
+ * All of `weir`: find the command that argv[1] names in `table` and run it, or answer --help and
+ * --version. A command that succeeds but whose standard output cannot be written has failed.
+ *
+ * returns  the exit code
+ */
+int command_main(const struct command *const *table, int argc, char **argv);
+
 /* Print `weir NAME: <what was wrong>` and how to get help on standard error; returns EXIT_USAGE. */
 int command_misused(const struct command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -1,0 +1,61 @@
+# Everything one does with weir, for people and for CI. `make` alone lists it.
+# Each target first names the packages it lacks and installs only those: tests/support/packages.sh.
+
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+PACKAGES = sh tests/support/packages.sh
+WITH_SERVERS = bash tests/support/with_servers.sh
+SOURCES = find engine schemas operators sinks tests bench -name '*.[ch]'
+
+# Asserts stay on in tests; what users get is build/release.
+TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O2 -g' -DWEIR_BENCH=OFF
+
+.PHONY: help build demo test verify bench format install clean
+
+help:
+	@echo 'make build     the program: build/release/weir'
+	@echo 'make demo      a simulated shop, an embedded broker and Redis, shown live until Ctrl-C'
+	@echo '               (DEMO_SECONDS=20 make demo stops by itself)'
+	@echo 'make test      all tests, with a real Kafka and a real Redis (at most 15 minutes)'
+	@echo '               (TESTS=flow/test_oracle make test runs those whose name matches)'
+	@echo 'make verify    clang, sanitizers, fuzzers and the real servers under them (at most 60 minutes)'
+	@echo 'make bench     speed in memory and from a real broker'
+	@echo 'make format    clang-format over all sources'
+	@echo 'make install   build/release/weir to PREFIX (default /usr/local)'
+	@echo 'make clean     remove build/'
+
+build:
+	@$(PACKAGES) build
+	cmake --preset release -DWEIR_TESTS=OFF -DWEIR_BENCH=OFF
+	cmake --build build/release -j$(JOBS)
+
+demo:
+	@$(PACKAGES) demo
+	@mkdir -p build && echo 'Building weir (log: build/demo.log)'
+	@$(MAKE) --no-print-directory build >build/demo.log 2>&1 || { cat build/demo.log; exit 1; }
+	@build/release/weir demo
+
+test:
+	@$(PACKAGES) test
+	cmake -B build/test $(TEST_BUILD)
+	cmake --build build/test -j$(JOBS)
+	$(WITH_SERVERS) ctest --test-dir build/test/tests --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)')
+
+verify:
+	@$(PACKAGES) verify
+	bash tests/support/verify.sh
+
+bench:
+	@$(PACKAGES) bench
+	cmake --preset release -B build/bench -DWEIR_TESTS=OFF -DWEIR_BENCH=ON
+	cmake --build build/bench -j$(JOBS)
+	$(WITH_SERVERS) sh -c 'for bench in build/bench/bench/bench_*; do [ ! -x $$bench ] || $$bench || exit 1; done'
+
+format:
+	@$(PACKAGES) format
+	$(SOURCES) -exec clang-format -i {} +
+
+install: build
+	cmake --install build/release $(if $(PREFIX),--prefix '$(PREFIX)')
+
+clean:
+	rm -rf build

@@ -1,0 +1,425 @@
+#include "engine/aggregate.h"
+
+#include "engine/aggregate_state.h"
+#include "engine/base/memory.h"
+
+#include <stdlib.h>
+
+enum { EVICT_EVERY_PANES = 64 };
+
+struct aggregate *aggregate_new(const struct plan *plan, uint32_t partition)
+{
+    struct aggregate *a = memory_zeroed(1, sizeof(*a));
+    a->plan = plan;
+    a->watermark_ns = WATERMARK_NONE;
+    a->next_pane = PANE_NONE;
+    a->empty = cell_new(&plan->layout, &a->pool);
+    series_table_init(&a->series, plan, partition, &a->pool);
+    return a;
+}
+
+void aggregate_free(struct aggregate *a)
+{
+    if (a == NULL) return;
+    series_table_release(&a->series);
+    pool_release(&a->pool);
+    free(a->late);
+    free(a->due);
+    free(a->clock);
+    free(a->totals.total);
+    free(a);
+}
+
+int64_t aggregate_watermark(const struct aggregate *a)
+{
+    return a->watermark_ns;
+}
+
+bool aggregate_ended(const struct aggregate *a)
+{
+    return a->ended;
+}
+
+void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts)
+{
+    *counts = a->counts;
+    counts->overflowed = a->series.overflowed;
+    counts->evicted = a->series.evicted;
+    counts->series = a->series.count;
+    counts->series_active = a->series.actives;
+    counts->bytes = a->pool.held;
+}
+
+static struct late_cell *late_append(struct aggregate *a)
+{
+    if (a->lates == a->lates_max) {
+        a->lates_max = a->lates_max == 0 ? 64 : a->lates_max * 2;
+        a->late = memory_resize(a->late, a->lates_max, sizeof(*a->late));
+    }
+    return &a->late[a->lates++];
+}
+
+/* The cell that a partial's cell is merged into: an open pane, or one that waits for its arrival pane. */
+static void *cell_for(struct aggregate *a, struct series *series, const struct partial_cell *from)
+{
+    bool closed = a->next_pane != PANE_NONE && from->pane < a->next_pane;
+    int64_t arrival = from->pane + (int64_t)from->late_by;
+    if (from->late_by == 0 && !closed) {
+        series_activate(&a->series, series);
+        series->changed = true;
+        return slices_at(&series->level[0], from->pane, &a->plan->layout, &a->pool);
+    }
+    if (from->late_by == 0) a->counts.repeated++;
+    if (a->next_pane != PANE_NONE && arrival < a->next_pane) arrival = a->next_pane;
+    struct late_cell *late = late_append(a);
+    *late = (struct late_cell){series, from->pane, arrival, cell_new(&a->plan->layout, &a->pool)};
+    return late->cell;
+}
+
+static bool cell_sane(const struct aggregate *a, const struct partial_cell *cell)
+{
+    int64_t most = TIME_NS_MAX / a->plan->pane_ns;
+    return cell->view < a->plan->views &&
+           cell->dimensions == a->plan->view[cell->view].dimensions && cell->pane <= most &&
+           cell->pane >= -most && cell->late_by <= (uint64_t)most;
+}
+
+static enum status apply_cell(
+    struct aggregate *a, const struct partial_cell *cell, struct error *err)
+{
+    if (!cell_sane(a, cell)) {
+        return error_set(err, ST_SKIP, 0,
+            "partial: a cell of view %u, pane %lld does not fit the plan", cell->view,
+            (long long)cell->pane);
+    }
+    struct series *series = series_of(&a->series, cell);
+    int64_t arrival = cell->pane + (int64_t)cell->late_by;
+    if (arrival > series->newest_pane) series->newest_pane = arrival;
+    void *to = cell_for(a, series, cell);
+
+    struct wire parts = wire_of(cell->message);
+    uint32_t wire_id;
+    struct bytes content;
+    enum status worst = ST_OK;
+    a->counts.cells++;
+    while (partial_measure(&parts, &wire_id, &content)) {
+        enum status status =
+            cell_merge_encoded(&a->plan->layout, to, wire_id, content, &a->pool, err);
+        if (status > worst) worst = status;
+    }
+    return worst;
+}
+
+/* Exactly once is audited: what an epoch covers must begin where the last one ended. */
+static void audit(
+    struct aggregate *a, const struct source_clock *known, const struct partial_clock *clock)
+{
+    if (clock->from > known->position) {
+        a->counts.gap_offsets += (uint64_t)(clock->from - known->position);
+    } else if (clock->from < known->position) {
+        a->counts.overlap_offsets += (uint64_t)(known->position - clock->from);
+    }
+}
+
+static void apply_clock(struct aggregate *a, const struct partial_clock *clock)
+{
+    struct source_clock *known = NULL;
+    for (size_t i = 0; i < a->clocks && known == NULL; i++) {
+        bool same = a->clock[i].topic == clock->topic && a->clock[i].partition == clock->partition;
+        if (same) known = &a->clock[i];
+    }
+    if (known == NULL) {
+        a->clock = memory_resize(a->clock, a->clocks + 1, sizeof(*a->clock));
+        known = &a->clock[a->clocks++];
+        *known = (struct source_clock){.topic = clock->topic,
+            .partition = clock->partition,
+            .watermark_ns = WATERMARK_NONE,
+            .newest_pane = PANE_NONE};
+    } else {
+        audit(a, known, clock);
+    }
+    source_clock_raise(known, clock->watermark_ns);
+    if (clock->newest_pane > known->newest_pane) known->newest_pane = clock->newest_pane;
+    known->position = clock->to;
+    known->ended = clock->ended;
+}
+
+static void apply_topic(struct aggregate *a, uint32_t index, const struct partial_topic *topic)
+{
+    if (index >= AGGREGATE_TOPICS_MAX) return;
+    if (topic->partitions > a->partitions[index]) a->partitions[index] = topic->partitions;
+    if (index >= a->topics) a->topics = index + 1;
+}
+
+/* The first pane there is to close: the oldest that holds anything, or where the watermark is. */
+static int64_t first_pane(const struct aggregate *a, int64_t target)
+{
+    int64_t first = target;
+    for (size_t i = 0; i < a->series.actives; i++) {
+        const struct slices *panes = &a->series.active[i]->level[0];
+        if (panes->count != 0 && panes->slice[0].index < first) first = panes->slice[0].index;
+    }
+    return first;
+}
+
+/* Where the minimum of all clocks stands; WATERMARK_NONE while one is missing. */
+static int64_t clocks_minimum(const struct aggregate *a)
+{
+    uint64_t expected = 0;
+    int64_t least = INT64_MAX;
+    size_t open = 0;
+    for (uint32_t t = 0; t < a->topics; t++)
+        expected += a->partitions[t];
+    for (size_t i = 0; i < a->clocks; i++) {
+        if (a->clock[i].ended) continue;
+        if (a->clock[i].watermark_ns < least) least = a->clock[i].watermark_ns;
+        open++;
+    }
+    return a->clocks < expected || open == 0 ? WATERMARK_NONE : least;
+}
+
+static bool clocks_ended(const struct aggregate *a)
+{
+    uint64_t expected = 0;
+    for (uint32_t t = 0; t < a->topics; t++)
+        expected += a->partitions[t];
+    for (size_t i = 0; i < a->clocks; i++) {
+        if (!a->clock[i].ended) return false;
+    }
+    return expected != 0 && a->clocks >= expected;
+}
+
+/* The end of batch mode: the pane after the last one that any partition reached. */
+static int64_t end_pane(const struct aggregate *a)
+{
+    int64_t last = PANE_NONE;
+    for (size_t i = 0; i < a->clocks; i++) {
+        if (a->clock[i].newest_pane > last) last = a->clock[i].newest_pane;
+        if (a->clock[i].watermark_ns == WATERMARK_NONE) continue;
+        int64_t pane = floor_div(a->clock[i].watermark_ns, a->plan->pane_ns);
+        if (pane > last) last = pane;
+    }
+    return last == PANE_NONE ? PANE_NONE : last + 1;
+}
+
+static struct closing closing_of(struct aggregate *a, struct records *records)
+{
+    return (struct closing){.plan = a->plan,
+        .pool = &a->pool,
+        .records = records,
+        .empty = a->empty,
+        .pane = a->next_pane,
+        .totals = &a->totals,
+        .record_ms = a->record_ms,
+        .sent_ms = a->sent_ms};
+}
+
+static int due_compare(const void *left, const void *right)
+{
+    const struct late_cell *a = left, *b = right;
+    if (a->series != b->series) {
+        size_t shorter =
+            a->series->key.size < b->series->key.size ? a->series->key.size : b->series->key.size;
+        int order = memcmp(a->series->key.data, b->series->key.data, shorter);
+        if (order != 0) return order;
+        return a->series->key.size < b->series->key.size ? -1 : 1;
+    }
+    return a->pane < b->pane ? -1 : a->pane > b->pane;
+}
+
+/* Take the late cells whose arrival pane closes now off the queue and merge them. */
+static size_t merge_due(struct aggregate *a, struct closing *closing)
+{
+    size_t kept = 0, due = 0;
+    if (a->lates > a->dues_max) {
+        a->dues_max = a->lates;
+        a->due = memory_resize(a->due, a->dues_max, sizeof(*a->due));
+    }
+    for (size_t i = 0; i < a->lates; i++) {
+        struct late_cell late = a->late[i];
+        if (late.arrival > a->next_pane) {
+            a->late[kept++] = late;
+            continue;
+        }
+        windows_add_late(closing, late.series, late.pane, late.cell);
+        series_activate(&a->series, late.series);
+        cell_free(&a->plan->layout, late.cell, &a->pool);
+        late.cell = NULL;
+        a->due[due++] = late;
+    }
+    a->lates = kept;
+    return due;
+}
+
+/* Each slice that late cells changed is said once, however many there were. */
+static void apply_late(struct aggregate *a, struct closing *closing)
+{
+    size_t due = merge_due(a, closing);
+    if (due == 0) return;
+    qsort(a->due, due, sizeof(*a->due), due_compare);
+    for (size_t i = 0; i < due; i++) {
+        if (i > 0 && due_compare(&a->due[i - 1], &a->due[i]) == 0) continue;
+        windows_say_revised(closing, a->due[i].series, a->due[i].pane);
+    }
+}
+
+static void closing_captured(const struct aggregate *a, struct closing *closing)
+{
+    const struct plan *plan = a->plan;
+    for (uint32_t k = 0; k < plan->levels; k++) {
+        int64_t panes = plan->level[k].width_ns / plan->pane_ns;
+        closing->captured_level[k] =
+            totals_captured(&a->totals, closing->pane - panes + 1, closing->pane);
+    }
+    for (uint32_t w = 0; w < plan->windows; w++) {
+        int64_t panes = plan->window[w].width_ns / plan->pane_ns;
+        closing->captured_window[w] =
+            totals_captured(&a->totals, closing->pane - panes + 1, closing->pane);
+    }
+}
+
+static int64_t panes_kept(const struct plan *plan)
+{
+    int64_t most = 0;
+    for (uint32_t w = 0; w < plan->windows; w++) {
+        int64_t panes = plan->window[w].width_ns / plan->pane_ns;
+        if (panes > most) most = panes;
+    }
+    int64_t late = plan->allowed_lateness_ns / plan->pane_ns + 2;
+    return most > late ? most : late;
+}
+
+static void close_next(struct aggregate *a, struct records *records)
+{
+    struct closing closing = closing_of(a, records);
+    closing_captured(a, &closing);
+    apply_late(a, &closing);
+    for (size_t i = 0; i < a->series.actives; i++)
+        windows_close(&closing, a->series.active[i]);
+    a->counts.rows_final += closing.rows_final;
+    a->counts.rows_revised += closing.rows_revised;
+
+    a->next_pane++;
+    totals_prune(&a->totals, a->next_pane - panes_kept(a->plan));
+    series_rest(&a->series);
+    if (a->next_pane % EVICT_EVERY_PANES == 0) {
+        int64_t idle = a->plan->config->limits.series_idle_ns / a->plan->pane_ns;
+        series_evict(&a->series, a->next_pane - idle);
+    }
+}
+
+/* The next pane whose closing can matter, so that a gap of years costs nothing. */
+static int64_t next_concern(const struct aggregate *a, int64_t target)
+{
+    int64_t next = target;
+    for (size_t i = 0; i < a->lates; i++) {
+        if (a->late[i].arrival < next) next = a->late[i].arrival;
+    }
+    for (size_t i = 0; i < a->series.actives && next > a->next_pane; i++) {
+        const struct series *series = a->series.active[i];
+        if (windows_concern(a->plan, series, a->next_pane)) return a->next_pane;
+        int64_t first = series->level[0].count == 0 ? target : series->level[0].slice[0].index;
+        if (first < next) next = first;
+    }
+    return next;
+}
+
+/* Close panes one at a time until the watermark is in the next one. */
+static void advance(struct aggregate *a, struct records *records)
+{
+    int64_t target = PANE_NONE, least = clocks_minimum(a);
+    if (least > a->watermark_ns) a->watermark_ns = least;
+    if (a->watermark_ns != WATERMARK_NONE) target = floor_div(a->watermark_ns, a->plan->pane_ns);
+    a->ended = clocks_ended(a);
+    if (a->ended && end_pane(a) > target) {
+        target = end_pane(a);
+        if (target != PANE_NONE) a->watermark_ns = target * a->plan->pane_ns;
+    }
+    if (target == PANE_NONE) return;
+    if (a->next_pane == PANE_NONE) a->next_pane = first_pane(a, target);
+    while (a->next_pane < target) {
+        a->next_pane = next_concern(a, target);
+        if (a->next_pane < target) close_next(a, records);
+    }
+}
+
+/*
+ * Say what open panes hold, within the budget. Time is the send time of the newest partial, so that
+ * the same log says the same; batch mode has nobody who waits.
+ */
+static void say_provisional(struct aggregate *a, int64_t before_ms, struct records *records)
+{
+    const struct config *config = a->plan->config;
+    if (config->provisional_ns == 0 || config->time == TIME_RECORDS || a->next_pane == PANE_NONE)
+        return;
+    uint64_t rate = config->limits.provisional_rows / a->plan->partitions + 1;
+    uint64_t passed_ms =
+        before_ms != 0 && a->sent_ms > before_ms ? (uint64_t)(a->sent_ms - before_ms) : 0;
+    a->budget += rate * (passed_ms < 1000 ? passed_ms : 1000);
+    if (a->budget > rate * 1000) a->budget = rate * 1000;
+
+    struct closing closing = closing_of(a, records);
+    int64_t before = a->sent_ms - config->provisional_ns / 1000000;
+    for (size_t i = 0; i < a->series.actives && a->budget >= 1000; i++) {
+        struct series *series = a->series.active[i];
+        if (!series->changed || series->provisional_ms > before) continue;
+        windows_say_provisional(&closing, series);
+        series->changed = false;
+        series->provisional_ms = a->sent_ms;
+        a->budget -= 1000;
+        a->counts.rows_provisional++;
+    }
+}
+
+static enum status apply_parts(struct aggregate *a, struct wire *parts, struct error *err)
+{
+    struct partial_item item;
+    enum partial_part part;
+    enum status worst = ST_OK;
+    uint32_t topic = 0;
+    while ((part = partial_next(parts, &item)) != PARTIAL_DONE) {
+        if (part == PARTIAL_BAD) {
+            return error_set(err, worst > ST_SKIP ? worst : ST_SKIP, 0,
+                "partial: malformed part at byte %zu", wire_offset(parts));
+        }
+        if (part == PARTIAL_CELL) {
+            enum status status = apply_cell(a, &item.cell, err);
+            if (status > worst) worst = status;
+        }
+        if (part == PARTIAL_TOPIC) apply_topic(a, topic++, &item.topic);
+        if (part == PARTIAL_CLOCK) apply_clock(a, &item.clock);
+        if (part == PARTIAL_TOTAL) totals_add(&a->totals, &item.total);
+    }
+    return worst;
+}
+
+enum status aggregate_apply(
+    struct aggregate *a, struct bytes partial, struct records *records, struct error *err)
+{
+    struct partial_header header;
+    struct wire parts;
+    enum status status = partial_open(partial, &header, &parts, err);
+    a->counts.partials++;
+    if (status != ST_OK) {
+        a->counts.malformed += status == ST_SKIP;
+        return status;
+    }
+    if (header.plan != a->plan->fingerprint) {
+        return error_set(err, ST_FATAL, 0,
+            "partial of plan %016llx, this worker runs plan %016llx: workers of one `name` must "
+            "share "
+            "one plan; compare their configs with `weir plan --diff`, or give this one another "
+            "`name`",
+            (unsigned long long)header.plan, (unsigned long long)a->plan->fingerprint);
+    }
+    int64_t before_ms = a->sent_ms;
+    if (header.sent_ms > a->sent_ms) a->sent_ms = header.sent_ms;
+    if (header.record_ms > a->record_ms) a->record_ms = header.record_ms;
+    status = apply_parts(a, &parts, err);
+    a->counts.malformed += status == ST_SKIP;
+    if (status <= ST_SKIP && header.last) {
+        advance(a, records);
+        say_provisional(a, before_ms, records);
+    }
+    return status;
+}

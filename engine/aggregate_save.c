@@ -1,0 +1,445 @@
+/*
+ * aggregate_save and aggregate_load: the state as one Snapshot of schemas/snapshot.proto, and back.
+ *
+ * Sums are not saved: they are worked out again from the slices, to the same bits.
+ */
+#include "engine/aggregate_state.h"
+#include "engine/base/hash.h"
+#include "engine/base/memory.h"
+
+#include <stdlib.h>
+
+enum { SNAPSHOT_VERSION = 1 };
+
+/* Names an operator and how it is configured, so that a state is not taken over by another one. */
+static uint64_t operator_signature(const struct operator_instance *o)
+{
+    uint64_t hash = hash_stable(bytes_of(o->operator_->name));
+    for (const struct option *option = o->operator_->options; option->key != NULL; option++) {
+        const unsigned char *field = (const unsigned char *)o->self + option->offset;
+        uint64_t value = 0;
+        if (option->type == OPTION_TEXT) {
+            const char *text;
+            memcpy(&text, field, sizeof(text));
+            value = hash_stable(bytes_of(text == NULL ? "" : text));
+        } else if (option->type == OPTION_FLAG || option->type == OPTION_CHOICE) {
+            value = field[0];
+        } else {
+            memcpy(&value, field, sizeof(value));
+        }
+        hash = hash_mix(hash, hash_mix(hash_stable(bytes_of(option->key)), value));
+    }
+    return hash;
+}
+
+static void save_operators(const struct aggregate *a, struct buffer *out)
+{
+    const struct config *config = a->plan->config;
+    for (size_t i = 0; i < config->operator_count; i++) {
+        const struct operator_instance *o = &config->operators[i];
+        size_t mark = wire_open(out, 9);
+        wire_put_fixed64(out, 1, operator_signature(o));
+        wire_put_uint(out, 2, o->operator_->state_bytes(o->self));
+        wire_close(out, mark);
+    }
+}
+
+static void save_clocks(const struct aggregate *a, struct buffer *out)
+{
+    for (uint32_t t = 0; t < a->topics; t++)
+        wire_put_uint(out, 10, a->partitions[t]);
+    for (size_t i = 0; i < a->clocks; i++) {
+        const struct source_clock *clock = &a->clock[i];
+        size_t mark = wire_open(out, 11);
+        wire_put_uint(out, 1, clock->topic);
+        wire_put_uint(out, 2, clock->partition);
+        wire_put_sint(out, 3, clock->watermark_ns);
+        wire_put_sint(out, 4, clock->newest_pane);
+        wire_put_uint(out, 5, (uint64_t)clock->position);
+        wire_put_uint(out, 6, clock->ended);
+        wire_close(out, mark);
+    }
+    for (size_t i = 0; i < a->totals.count; i++) {
+        const struct partial_total *total = &a->totals.total[i];
+        size_t mark = wire_open(out, 12);
+        wire_put_sint(out, 1, total->pane);
+        wire_put_uint(out, 2, total->messages);
+        wire_put_uint(out, 3, total->malformed);
+        wire_put_uint(out, 4, total->spans);
+        wire_put_uint(out, 5, total->dropped);
+        wire_close(out, mark);
+    }
+}
+
+static void save_series(const struct aggregate *a, const struct series *series, struct buffer *out)
+{
+    size_t mark = wire_open(out, 13);
+    wire_put_bytes(out, 1, series->key);
+    wire_put_sint(out, 2, series->newest_pane);
+    if (series->changed) wire_put_uint(out, 3, 1);
+    wire_put_uint(out, 4, series->rolled);
+    wire_put_uint(out, 5, (uint64_t)series->provisional_ms);
+    wire_put_bytes(out, 6, (struct bytes){series->states, a->series.states_bytes});
+    for (uint32_t k = 0; k < a->plan->levels; k++) {
+        for (uint32_t i = 0; i < series->level[k].count; i++) {
+            size_t slice = wire_open(out, 7);
+            wire_put_uint(out, 1, k);
+            wire_put_sint(out, 2, series->level[k].slice[i].index);
+            cell_encode(&a->plan->layout, series->level[k].slice[i].cell, out);
+            wire_close(out, slice);
+        }
+    }
+    wire_close(out, mark);
+}
+
+/* A series' place in the table: late cells and the active list name series by it. */
+struct series_index {
+    const struct series *series;
+    uint32_t index;
+};
+
+static int series_index_compare(const void *left, const void *right)
+{
+    uintptr_t a = (uintptr_t)((const struct series_index *)left)->series;
+    uintptr_t b = (uintptr_t)((const struct series_index *)right)->series;
+    return a < b ? -1 : a > b;
+}
+
+static struct series_index *series_indexes(const struct aggregate *a)
+{
+    struct series_index *index = memory_zeroed(a->series.count + 1, sizeof(*index));
+    for (size_t i = 0; i < a->series.count; i++) {
+        index[i] = (struct series_index){a->series.series[i], (uint32_t)i};
+    }
+    qsort(index, a->series.count, sizeof(*index), series_index_compare);
+    return index;
+}
+
+static uint32_t index_of(
+    const struct aggregate *a, const struct series_index *index, const struct series *series)
+{
+    struct series_index wanted = {.series = series};
+    const struct series_index *found =
+        bsearch(&wanted, index, a->series.count, sizeof(*index), series_index_compare);
+    return found == NULL ? UINT32_MAX : found->index;
+}
+
+static void save_lists(const struct aggregate *a, struct buffer *out)
+{
+    struct series_index *index = series_indexes(a);
+    for (size_t i = 0; i < a->series.actives; i++) {
+        wire_put_uint(out, 14, index_of(a, index, a->series.active[i]));
+    }
+    for (size_t i = 0; i < a->lates; i++) {
+        size_t mark = wire_open(out, 15);
+        wire_put_uint(out, 1, index_of(a, index, a->late[i].series));
+        wire_put_sint(out, 2, a->late[i].pane);
+        wire_put_sint(out, 3, a->late[i].arrival);
+        cell_encode(&a->plan->layout, a->late[i].cell, out);
+        wire_close(out, mark);
+    }
+    free(index);
+}
+
+void aggregate_save(const struct aggregate *a, struct buffer *out)
+{
+    wire_put_uint(out, 1, SNAPSHOT_VERSION);
+    wire_put_fixed64(out, 2, a->plan->fingerprint);
+    wire_put_sint(out, 3, a->watermark_ns);
+    wire_put_sint(out, 4, a->next_pane);
+    wire_put_uint(out, 5, (uint64_t)a->sent_ms);
+    wire_put_uint(out, 6, (uint64_t)a->record_ms);
+    wire_put_uint(out, 7, a->budget);
+    wire_put_uint(out, 8, a->ended);
+    save_operators(a, out);
+    save_clocks(a, out);
+    for (size_t i = 0; i < a->series.count; i++)
+        save_series(a, a->series.series[i], out);
+    save_lists(a, out);
+    size_t mark = wire_open(out, 16);
+    wire_put_uint(out, 1, a->counts.gap_offsets);
+    wire_put_uint(out, 2, a->counts.overlap_offsets);
+    wire_put_uint(out, 3, a->counts.repeated);
+    wire_close(out, mark);
+}
+
+/* The operators of the snapshot, in order, and where each one's state goes now. */
+struct loading {
+    struct aggregate *a;
+    size_t operators;
+    struct {
+        size_t bytes;
+        size_t to; /* offset in a series' states; SIZE_MAX: no such operator any more */
+    } from[OPERATORS_MAX];
+};
+
+static bool load_operator(struct loading *loading, struct wire wire)
+{
+    struct wire_field field;
+    const struct config *config = loading->a->plan->config;
+    uint64_t signature = 0, bytes = 0;
+    while (wire_next(&wire, &field) > 0) {
+        if (field.number == 1) signature = field.value;
+        if (field.number == 2) bytes = field.value;
+    }
+    if (loading->operators == OPERATORS_MAX) return false;
+    size_t to = SIZE_MAX, at = 0;
+    for (size_t i = 0; i < config->operator_count; i++) {
+        const struct operator_instance *o = &config->operators[i];
+        size_t now = o->operator_->state_bytes(o->self);
+        if (now == bytes && operator_signature(o) == signature) to = at;
+        at += now;
+    }
+    loading->from[loading->operators].bytes = bytes;
+    loading->from[loading->operators++].to = to;
+    return true;
+}
+
+static void load_states(const struct loading *loading, struct series *series, struct bytes states)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < loading->operators; i++) {
+        size_t bytes = loading->from[i].bytes;
+        if (bytes > states.size - at) return;
+        if (loading->from[i].to != SIZE_MAX) {
+            memcpy((unsigned char *)series->states + loading->from[i].to, states.data + at, bytes);
+        }
+        at += bytes;
+    }
+}
+
+static void load_clock(struct aggregate *a, struct wire wire)
+{
+    struct wire_field field;
+    a->clock = memory_resize(a->clock, a->clocks + 1, sizeof(*a->clock));
+    struct source_clock *clock = &a->clock[a->clocks++];
+    *clock = (struct source_clock){0};
+    while (wire_next(&wire, &field) > 0) {
+        if (field.number == 1) clock->topic = (uint32_t)field.value;
+        if (field.number == 2) clock->partition = (uint32_t)field.value;
+        if (field.number == 3) clock->watermark_ns = wire_zigzag(field.value);
+        if (field.number == 4) clock->newest_pane = wire_zigzag(field.value);
+        if (field.number == 5) clock->position = (int64_t)field.value;
+        if (field.number == 6) clock->ended = field.value != 0;
+    }
+}
+
+static void load_total(struct aggregate *a, struct wire wire)
+{
+    struct wire_field field;
+    struct partial_total total = {0};
+    while (wire_next(&wire, &field) > 0) {
+        if (field.number == 1) total.pane = wire_zigzag(field.value);
+        if (field.number == 2) total.messages = field.value;
+        if (field.number == 3) total.malformed = field.value;
+        if (field.number == 4) total.spans = field.value;
+        if (field.number == 5) total.dropped = field.value;
+    }
+    totals_add(&a->totals, &total);
+}
+
+/* Merge the measures of a slice or a late cell: the fields numbered from 16. */
+static enum status load_cell(struct aggregate *a, struct wire wire, void *cell, struct error *err)
+{
+    uint32_t wire_id;
+    struct bytes content;
+    while (partial_measure(&wire, &wire_id, &content)) {
+        enum status status =
+            cell_merge_encoded(&a->plan->layout, cell, wire_id, content, &a->pool, err);
+        if (status != ST_OK) return status;
+    }
+    return ST_OK;
+}
+
+static enum status load_slice(
+    struct aggregate *a, struct series *series, struct wire wire, struct error *err)
+{
+    struct wire at = wire;
+    struct wire_field field;
+    uint64_t level = 0;
+    int64_t index = 0;
+    while (wire_next(&at, &field) > 0) {
+        if (field.number == 1) level = field.value;
+        if (field.number == 2) index = wire_zigzag(field.value);
+    }
+    if (level >= a->plan->levels) {
+        return error_set(err, ST_FATAL, 0, "snapshot: a slice of level %llu, the plan has %u",
+            (unsigned long long)level, a->plan->levels);
+    }
+    void *cell = slices_at(&series->level[level], index, &a->plan->layout, &a->pool);
+    return load_cell(a, wire, cell, err);
+}
+
+static enum status load_series(const struct loading *loading, struct wire wire, struct error *err)
+{
+    struct aggregate *a = loading->a;
+    struct wire_field field;
+    struct series *series = NULL;
+    while (wire_next(&wire, &field) > 0) {
+        if (field.number == 1 && field.type == WIRE_BYTES && field.bytes.size > 0) {
+            series = series_restore(&a->series, field.bytes);
+        }
+        if (series == NULL) return error_set(err, ST_FATAL, 0, "snapshot: a series without a key");
+        if (field.number == 2) series->newest_pane = wire_zigzag(field.value);
+        if (field.number == 3) series->changed = field.value != 0;
+        if (field.number == 4) series->rolled = (uint8_t)field.value;
+        if (field.number == 5) series->provisional_ms = (int64_t)field.value;
+        if (field.number == 6 && field.type == WIRE_BYTES)
+            load_states(loading, series, field.bytes);
+        if (field.number != 7 || field.type != WIRE_BYTES) continue;
+        enum status status = load_slice(a, series, wire_inside(&wire, field.bytes), err);
+        if (status != ST_OK) return status;
+    }
+    return ST_OK;
+}
+
+static enum status load_late(struct aggregate *a, struct wire wire, struct error *err)
+{
+    struct wire at = wire;
+    struct wire_field field;
+    struct late_cell late = {0};
+    uint64_t series = UINT64_MAX;
+    while (wire_next(&at, &field) > 0) {
+        if (field.number == 1) series = field.value;
+        if (field.number == 2) late.pane = wire_zigzag(field.value);
+        if (field.number == 3) late.arrival = wire_zigzag(field.value);
+    }
+    if (series >= a->series.count) {
+        return error_set(err, ST_FATAL, 0, "snapshot: a late cell of an unknown series");
+    }
+    late.series = a->series.series[series];
+    late.cell = cell_new(&a->plan->layout, &a->pool);
+    if (a->lates == a->lates_max) {
+        a->lates_max = a->lates_max == 0 ? 64 : a->lates_max * 2;
+        a->late = memory_resize(a->late, a->lates_max, sizeof(*a->late));
+    }
+    a->late[a->lates++] = late;
+    return load_cell(a, wire, late.cell, err);
+}
+
+static void load_counts(struct aggregate *a, struct wire wire)
+{
+    struct wire_field field;
+    while (wire_next(&wire, &field) > 0) {
+        if (field.number == 1) a->counts.gap_offsets = field.value;
+        if (field.number == 2) a->counts.overlap_offsets = field.value;
+        if (field.number == 3) a->counts.repeated = field.value;
+    }
+}
+
+static enum status load_message(struct loading *loading, const struct wire *outer,
+    const struct wire_field *field, struct error *err)
+{
+    struct aggregate *a = loading->a;
+    struct wire inside = wire_inside(outer, field->bytes);
+    switch (field->number) {
+    case 9:
+        if (load_operator(loading, inside)) break;
+        return error_set(err, ST_FATAL, 0, "snapshot: more than %d operators", OPERATORS_MAX);
+    case 11:
+        load_clock(a, inside);
+        break;
+    case 12:
+        load_total(a, inside);
+        break;
+    case 13:
+        return load_series(loading, inside, err);
+    case 15:
+        return load_late(a, inside, err);
+    case 16:
+        load_counts(a, inside);
+        break;
+    default:
+        break;
+    }
+    return ST_OK;
+}
+
+static void load_number(struct aggregate *a, const struct wire_field *field)
+{
+    switch (field->number) {
+    case 3:
+        a->watermark_ns = wire_zigzag(field->value);
+        break;
+    case 4:
+        a->next_pane = wire_zigzag(field->value);
+        break;
+    case 5:
+        a->sent_ms = (int64_t)field->value;
+        break;
+    case 6:
+        a->record_ms = (int64_t)field->value;
+        break;
+    case 7:
+        a->budget = field->value;
+        break;
+    case 8:
+        a->ended = field->value != 0;
+        break;
+    case 10:
+        if (a->topics < AGGREGATE_TOPICS_MAX) a->partitions[a->topics++] = (uint32_t)field->value;
+        break;
+    case 14:
+        if (field->value < a->series.count) {
+            series_activate(&a->series, a->series.series[field->value]);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static enum status load_header(const struct aggregate *a, struct bytes saved, struct error *err)
+{
+    struct wire wire = wire_of(saved);
+    struct wire_field field;
+    uint64_t version = 0, plan = 0;
+    while (wire_next(&wire, &field) > 0 && field.number <= 2) {
+        if (field.number == 1) version = field.value;
+        if (field.number == 2) plan = field.value;
+    }
+    if (version != SNAPSHOT_VERSION) {
+        return error_set(err, ST_FATAL, 0,
+            "snapshot of version %llu, this weir knows version %d: run the weir that wrote it, or "
+            "a newer one",
+            (unsigned long long)version, SNAPSHOT_VERSION);
+    }
+    if (plan != a->plan->fingerprint) {
+        return error_set(err, ST_FATAL, 0,
+            "snapshot of plan %016llx, this worker runs plan %016llx: compare configs with `weir "
+            "plan --diff`",
+            (unsigned long long)plan, (unsigned long long)a->plan->fingerprint);
+    }
+    return ST_OK;
+}
+
+enum status aggregate_load(struct aggregate *a, struct bytes saved, struct error *err)
+{
+    enum status status = load_header(a, saved, err);
+    if (status != ST_OK) return status;
+
+    struct loading loading = {.a = a};
+    struct wire wire = wire_of(saved);
+    struct wire_field field;
+    int more;
+    while ((more = wire_next(&wire, &field)) > 0) {
+        if (field.type != WIRE_BYTES) {
+            load_number(a, &field);
+            continue;
+        }
+        status = load_message(&loading, &wire, &field, err);
+        if (status != ST_OK) {
+            err->status = ST_FATAL; /* an unreadable snapshot is not one message to skip */
+            return ST_FATAL;
+        }
+    }
+    if (more < 0) {
+        return error_set(
+            err, ST_FATAL, 0, "snapshot: malformed field at byte %zu", wire_offset(&wire));
+    }
+    if (a->next_pane == PANE_NONE) return ST_OK;
+    for (size_t i = 0; i < a->series.count; i++) {
+        windows_sum_again(a->plan, a->series.series[i], a->next_pane, &a->pool);
+    }
+    return ST_OK;
+}

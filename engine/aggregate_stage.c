@@ -1,0 +1,436 @@
+/*
+ * The thread of stage 2: run the state machines of the partitions that it owns, and commit what
+ * they say together with how far they read.
+ */
+#include "engine/aggregate.h"
+#include "engine/aggregate_metadata.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/base/memory.h"
+#include "engine/metrics.h"
+#include "engine/snapshot.h"
+#include "engine/worker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    QUEUE_KBYTES = 65536,
+    EPOCH_BYTES_MAX = 8 << 20, /* of rows: ends the epoch */
+};
+
+/* A partition of partials that this thread owns. */
+struct shard {
+    int32_t partition;
+    struct aggregate *aggregate;
+    struct records records; /* said since the last commit */
+    int64_t position;       /* next partial to apply */
+    int64_t
+        silent_until; /* partials before it were committed by an earlier owner: nothing is said */
+    int64_t committed_watermark_ns;
+    bool committed_ended;
+    bool changed;
+    struct aggregate_metadata metadata;
+    int64_t snapshot_due_ns;   /* by clock_ns */
+    int64_t snapshot_partials; /* the first partial that the newest snapshot does not hold */
+    int64_t snapshot_first;    /* its first record in <name>.state */
+    bool trim;                 /* a snapshot was committed: what only older ones need may go */
+    struct aggregate_counts said;
+    struct metric *watermark, *series, *bytes, *lag;
+};
+
+struct aggregate_stage {
+    struct worker *worker;
+    uint32_t thread;
+    struct kafka *kafka;
+    struct shard *shard;
+    size_t shards;
+    const char *topic[1];
+    struct fencing fencing;
+};
+
+static void shard_release(struct shard *shard)
+{
+    aggregate_free(shard->aggregate);
+    records_release(&shard->records);
+    metric_clear(shard->watermark);
+    metric_clear(shard->series);
+    metric_clear(shard->bytes);
+    metric_clear(shard->lag);
+}
+
+static void shards_forget(struct aggregate_stage *s)
+{
+    for (size_t i = 0; i < s->shards; i++)
+        shard_release(&s->shard[i]);
+    s->shards = 0;
+}
+
+static struct shard *shard_of(struct aggregate_stage *s, int32_t partition)
+{
+    for (size_t i = 0; i < s->shards; i++) {
+        if (s->shard[i].partition == partition) return &s->shard[i];
+    }
+    return NULL;
+}
+
+/* Snapshots of different partitions are spread over the interval. */
+static int64_t snapshot_next(const struct aggregate_stage *s, const struct shard *shard, bool first)
+{
+    int64_t every_ns = s->worker->config->snapshot_ns;
+    if (every_ns == 0) return INT64_MAX;
+    int64_t share = every_ns / (int64_t)s->worker->plan->partitions * (shard->partition + 1);
+    return clock_ns() + (first ? share : every_ns);
+}
+
+/* Without transactions there is no snapshot, and a broker that keeps little may have dropped partials. */
+static enum status oldest_partial(
+    struct aggregate_stage *s, int32_t partition, int64_t *oldest, struct error *err)
+{
+    struct worker *w = s->worker;
+    int64_t *first = memory_zeroed(w->plan->partitions, sizeof(*first));
+    enum status status = kafka_offsets_at(
+        w->observer, w->partials, w->plan->partitions, NULL, KAFKA_AT_START, first, err);
+    *oldest = first[partition];
+    free(first);
+    return status;
+}
+
+/*
+ * Take a partition over: the state of its newest snapshot, then what was committed since is run
+ * again in silence.
+ */
+static enum status shard_load(
+    struct aggregate_stage *s, struct shard *shard, struct kafka_assigned *from, struct error *err)
+{
+    struct worker *w = s->worker;
+    *shard = (struct shard){.partition = from->partition, .silent_until = from->offset};
+    shard->metadata = (struct aggregate_metadata){-1, WATERMARK_NONE, false};
+    shard->committed_watermark_ns = WATERMARK_NONE;
+    shard->aggregate = aggregate_new(w->plan, (uint32_t)from->partition);
+    if (from->metadata[0] != '\0') aggregate_metadata_read(&shard->metadata, from->metadata);
+    if (shard->metadata.manifest >= 0) {
+        enum status status = snapshot_read(shard->aggregate, w->observer, w->state, from->partition,
+            shard->metadata.manifest, &shard->snapshot_partials, &shard->snapshot_first, err);
+        if (status != ST_OK) return status;
+        shard->trim = true;
+    } else if (w->config->delivery == DELIVERY_AT_LEAST_ONCE) {
+        enum status status = oldest_partial(s, from->partition, &shard->snapshot_partials, err);
+        if (status != ST_OK) return status;
+    }
+    shard->position = shard->snapshot_partials;
+    from->offset = shard->position;
+    shard->records.silent = shard->position < shard->silent_until;
+    shard->snapshot_due_ns = snapshot_next(s, shard, true);
+    shard->watermark = metric_of(METRIC_GAUGE, "weir_watermark_seconds",
+        "Event time up to which panes are closed.", "partition=\"%d\"", from->partition);
+    shard->series = metric_of(
+        METRIC_GAUGE, "weir_series", "Series known.", "partition=\"%d\"", from->partition);
+    shard->bytes = metric_of(METRIC_GAUGE, "weir_aggregate_bytes", "Memory of the state.",
+        "partition=\"%d\"", from->partition);
+    shard->lag = metric_of(METRIC_GAUGE, "weir_partials_lag_records", "Partials not yet applied.",
+        "partition=\"%d\"", from->partition);
+    return ST_OK;
+}
+
+static enum status on_assigned(struct aggregate_stage *s, struct error *err)
+{
+    struct kafka_assigned *assigned;
+    size_t count;
+    shards_forget(s);
+    enum status status = kafka_assigned(s->kafka, &assigned, &count, err);
+    if (status != ST_OK) return status;
+    s->shard = memory_resize(s->shard, count + 1, sizeof(*s->shard));
+    for (size_t i = 0; i < count && status == ST_OK; i++) {
+        status = shard_load(s, &s->shard[s->shards++], &assigned[i], err);
+    }
+    if (status == ST_OK) status = kafka_start(s->kafka, err);
+    if (status == ST_OK) {
+        log_info("aggregate", "partitions assigned", "thread=%u partitions=%zu", s->thread, count);
+    }
+    return status;
+}
+
+static enum status on_record(
+    struct aggregate_stage *s, const struct kafka_record *record, struct error *err)
+{
+    struct shard *shard = shard_of(s, record->partition);
+    if (shard == NULL || record->offset < shard->position) return ST_OK;
+    shard->records.silent = record->offset < shard->silent_until;
+
+    enum status status = aggregate_apply(shard->aggregate, record->value, &shard->records, err);
+    if (status == ST_SKIP) {
+        log_error("aggregate", "partial damaged, what could be read of it was applied",
+            "topic=%s partition=%d offset=%" PRId64 " error=%s", s->worker->partials,
+            record->partition, record->offset, err->text);
+        status = ST_OK;
+    }
+    shard->position = record->offset + 1;
+    shard->changed = shard->changed || !shard->records.silent;
+    return status;
+}
+
+/* A batch that is missing means rows that would be wrong: refuse, and say how to go on. */
+static enum status on_gone(
+    struct aggregate_stage *s, const struct kafka_record *gone, struct error *err)
+{
+    struct worker *w = s->worker;
+    if (w->config->delivery == DELIVERY_EXACTLY_ONCE) {
+        return error_set(err, ST_FATAL, 0,
+            "topic %s, partition %d: partials from offset %" PRId64
+            " on were deleted before they were "
+            "aggregated. Restore the topic, or start anew under another `name`; it must have no "
+            "time retention",
+            w->partials, gone->partition, gone->offset);
+    }
+    log_warn("aggregate",
+        "partials were deleted before they were aggregated, going on without them",
+        "partition=%d offset=%" PRId64, gone->partition, gone->offset);
+    kafka_rewind(s->kafka);
+    return ST_OK;
+}
+
+static enum status send_records(
+    struct aggregate_stage *s, const struct shard *shard, struct error *err)
+{
+    for (size_t i = 0; i < shard->records.count; i++) {
+        struct bytes key, value;
+        records_get(&shard->records, i, &key, &value);
+        enum status status =
+            kafka_send(s->kafka, s->worker->rows, shard->partition, key, value, NULL, err);
+        if (status != ST_OK) return status;
+    }
+    return ST_OK;
+}
+
+/* Write a snapshot when one is due; at_least_once has no use for it, its offsets are not exact. */
+static enum status send_snapshot(
+    struct aggregate_stage *s, struct shard *shard, int64_t *snapshot_first, struct error *err)
+{
+    bool wanted = s->worker->config->delivery == DELIVERY_EXACTLY_ONCE &&
+                  clock_ns() >= shard->snapshot_due_ns && shard->position >= shard->silent_until;
+    *snapshot_first = -1;
+    if (!wanted) return ST_OK;
+    return snapshot_write(shard->aggregate, s->worker->plan->fingerprint, s->kafka,
+        s->worker->state, shard->partition, shard->position, &shard->metadata.manifest,
+        snapshot_first, err);
+}
+
+static bool shard_dirty(const struct shard *shard)
+{
+    return shard->changed && shard->position >= shard->silent_until;
+}
+
+static enum status commit_shards(
+    struct aggregate_stage *s, int64_t *snapshot_first, struct error *err)
+{
+    struct kafka_position *position = memory_zeroed(s->shards + 1, sizeof(*position));
+    char(*text)[METADATA_BYTES_MAX] = memory_zeroed(s->shards + 1, sizeof(*text));
+    size_t count = 0;
+    enum status status = kafka_begin(s->kafka, err);
+    for (size_t i = 0; i < s->shards && status == ST_OK; i++) {
+        struct shard *shard = &s->shard[i];
+        snapshot_first[i] = -1;
+        if (!shard_dirty(shard)) continue;
+        status = send_records(s, shard, err);
+        if (status == ST_OK) status = send_snapshot(s, shard, &snapshot_first[i], err);
+        shard->metadata.watermark_ns = aggregate_watermark(shard->aggregate);
+        shard->metadata.ended = aggregate_ended(shard->aggregate);
+        aggregate_metadata_write(&shard->metadata, text[count]);
+        position[count] =
+            (struct kafka_position){0, shard->partition, shard->position, text[count]};
+        count++;
+    }
+    if (status == ST_OK) status = kafka_commit(s->kafka, position, count, err);
+    free(position);
+    free(text);
+    return status;
+}
+
+static void say(const char *name, const char *help, uint64_t now, uint64_t *said)
+{
+    if (now != *said) metric_add(metric_of(METRIC_COUNTER, name, help, NULL), now - *said);
+    *said = now;
+}
+
+static void say_audit(const struct shard *shard, uint64_t gap, uint64_t overlap)
+{
+    if (gap == 0 && overlap == 0) return;
+    log_error("aggregate", "audit: source offsets are missing or counted twice",
+        "partition=%d missing=%" PRIu64 " twice=%" PRIu64, shard->partition, gap, overlap);
+}
+
+static void say_counts(struct aggregate_stage *s, struct shard *shard)
+{
+    struct aggregate_counts now, *said = &shard->said;
+    aggregate_counts(shard->aggregate, &now);
+    say_audit(
+        shard, now.gap_offsets - said->gap_offsets, now.overlap_offsets - said->overlap_offsets);
+    say("weir_audit_missing_offsets_total", "Source offsets that no partial covers.",
+        now.gap_offsets, &said->gap_offsets);
+    say("weir_audit_repeated_offsets_total", "Source offsets that two partials cover.",
+        now.overlap_offsets, &said->overlap_offsets);
+    say("weir_partials_total", "Partials applied.", now.partials, &said->partials);
+    say("weir_cells_total", "Deltas applied.", now.cells, &said->cells);
+    say("weir_cells_repeated_total", "On-time deltas for a closed pane.", now.repeated,
+        &said->repeated);
+    say("weir_partials_malformed_total", "Partials of which a part was lost.", now.malformed,
+        &said->malformed);
+    say("weir_rows_final_total", "Final rows.", now.rows_final, &said->rows_final);
+    say("weir_rows_revised_total", "Revised rows.", now.rows_revised, &said->rows_revised);
+    say("weir_rows_provisional_total", "Provisional rows.", now.rows_provisional,
+        &said->rows_provisional);
+    say("weir_series_overflowed_total", "Deltas that went to an overflow series.", now.overflowed,
+        &said->overflowed);
+    say("weir_series_evicted_total", "Idle series forgotten.", now.evicted, &said->evicted);
+    metric_set(shard->series, (double)now.series);
+    metric_set(shard->bytes, (double)now.bytes);
+    int64_t watermark_ns = aggregate_watermark(shard->aggregate);
+    if (watermark_ns != WATERMARK_NONE) metric_set(shard->watermark, (double)watermark_ns / 1e9);
+    int64_t end = kafka_end_seen(s->kafka, 0, shard->partition);
+    metric_set(shard->lag, end > shard->position + 1 ? (double)(end - shard->position) : 0);
+}
+
+/* Delete what only snapshots before the previous one need: two are always whole. */
+static void trim(struct aggregate_stage *s, struct shard *shard, int64_t new_first)
+{
+    struct error err;
+    struct worker *w = s->worker;
+    if (shard->trim) {
+        enum status status = kafka_delete_before(
+            w->observer, w->state, shard->partition, shard->snapshot_first, &err);
+        if (status == ST_OK) {
+            status = kafka_delete_before(
+                w->observer, w->partials, shard->partition, shard->snapshot_partials, &err);
+        }
+        if (status != ST_OK) {
+            log_warn("aggregate", "old partials not deleted, trying again at the next snapshot",
+                "error=%s", err.text);
+        }
+    }
+    shard->trim = true;
+    shard->snapshot_first = new_first;
+    shard->snapshot_partials = shard->position;
+}
+
+static enum status epoch_commit(struct aggregate_stage *s, struct error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->shards; i++)
+        any = any || shard_dirty(&s->shard[i]);
+    if (!any) return ST_OK;
+
+    int64_t begin_ns = clock_ns();
+    int64_t *snapshot_first = memory_zeroed(s->shards, sizeof(*snapshot_first));
+    enum status status = commit_shards(s, snapshot_first, err);
+    if (status == ST_ABORT) {
+        /* What was said stands: the state has moved on, so the same records go out again. */
+        log_warn("aggregate", "transaction aborted, sending it again", "error=%s", err->text);
+        status = kafka_abort(s->kafka, err);
+        if (status == ST_OK) status = commit_shards(s, snapshot_first, err);
+    }
+    for (size_t i = 0; i < s->shards && status == ST_OK; i++) {
+        struct shard *shard = &s->shard[i];
+        if (!shard_dirty(shard)) continue;
+        records_reset(&shard->records);
+        shard->changed = false;
+        say_counts(s, shard);
+        if (snapshot_first[i] < 0) continue;
+        trim(s, shard, snapshot_first[i]);
+        shard->snapshot_due_ns = snapshot_next(s, shard, false);
+    }
+    free(snapshot_first);
+    if (status != ST_OK) return status;
+    metric_observe(metric_of(METRIC_SUMMARY, "weir_epoch_commit_seconds",
+                       "Time to commit an epoch.", "stage=\"aggregate\""),
+        (double)(clock_ns() - begin_ns) / 1e9);
+    return ST_OK;
+}
+
+static enum status on_event(struct aggregate_stage *s, enum kafka_event event,
+    const struct kafka_record *record, struct error *err)
+{
+    enum status status = ST_OK;
+    switch (event) {
+    case KAFKA_NOTHING:
+    case KAFKA_END:
+        break;
+    case KAFKA_RECORD:
+        return on_record(s, record, err);
+    case KAFKA_ASSIGNED:
+        return on_assigned(s, err);
+    case KAFKA_REVOKED:
+        status = epoch_commit(s, err);
+        if (status != ST_OK) break;
+        kafka_let_go(s->kafka);
+        shards_forget(s);
+        break;
+    case KAFKA_LOST:
+        kafka_let_go(s->kafka);
+        shards_forget(s);
+        break;
+    case KAFKA_GONE:
+        return on_gone(s, record, err);
+    case KAFKA_TROUBLE:
+        log_warn("aggregate", "trouble, trying again", "error=%s", err->text);
+        break;
+    }
+    return status;
+}
+
+static size_t said_bytes(const struct aggregate_stage *s)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < s->shards; i++)
+        bytes += s->shard[i].records.bytes.size;
+    return bytes;
+}
+
+static enum status epoch(struct aggregate_stage *s, struct error *err)
+{
+    int64_t deadline_ns = clock_ns() + s->worker->config->epoch_ns, now_ns;
+    enum status status = ST_OK;
+    while (status == ST_OK && (now_ns = clock_ns()) < deadline_ns && !worker_stopping(s->worker) &&
+           said_bytes(s) < EPOCH_BYTES_MAX) {
+        struct kafka_record record;
+        int64_t left_ms = (deadline_ns - now_ns) / NS_PER_MS;
+        enum kafka_event event =
+            kafka_poll(s->kafka, left_ms > 50 ? 50 : (int)left_ms, &record, err);
+        status = on_event(s, event, &record, err);
+    }
+    return status == ST_OK ? epoch_commit(s, err) : status;
+}
+
+static enum status stage_open(struct aggregate_stage *s, struct error *err)
+{
+    s->topic[0] = s->worker->partials;
+    struct kafka_options options = {.config = s->worker->config,
+        .instance = s->worker->instance,
+        .stage = "aggregate",
+        .thread = s->thread,
+        .topic = s->topic,
+        .topics = 1,
+        .produces = true,
+        .keeps_order = true,
+        .queue_kbytes = QUEUE_KBYTES};
+    return kafka_open(&s->kafka, &options, err);
+}
+
+void aggregate_stage(struct stage_thread *self)
+{
+    struct aggregate_stage s = {.worker = self->worker, .thread = self->thread};
+    struct error err;
+    while (!worker_stopping(s.worker)) {
+        enum status status = s.kafka == NULL ? stage_open(&s, &err) : epoch(&s, &err);
+        if (status == ST_OK) continue;
+        shards_forget(&s);
+        stage_recover(s.worker, &s.kafka, status, &s.fencing, "aggregate", &err);
+    }
+    if (s.kafka != NULL && epoch_commit(&s, &err) != ST_OK) {
+        log_warn(
+            "aggregate", "last epoch not committed, it will be done again", "error=%s", err.text);
+    }
+    kafka_close(s.kafka);
+    shards_forget(&s);
+    free(s.shard);
+}

@@ -1,0 +1,19 @@
+/* Every command there is, in the order of `weir --help`. Adding one is its file and its line. */
+#include "engine/cmd/cmd.h"
+
+#include <stddef.h>
+
+extern const struct command command_run, command_demo, command_generate, command_replay;
+extern const struct command command_top, command_query, command_check, command_plan;
+
+const struct command *const commands[] = {
+    &command_run,
+    &command_demo,
+    &command_generate,
+    &command_replay,
+    &command_top,
+    &command_query,
+    &command_check,
+    &command_plan,
+    NULL,
+};

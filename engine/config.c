@@ -1,0 +1,205 @@
+/*
+ * Loading: the file's entries and the command line's are sorted to the options of one table, what
+ * was not given takes its fallback, and only then is anything read into the struct.
+ */
+#include "engine/config.h"
+
+#include "engine/base/buffer.h"
+#include "engine/base/memory.h"
+#include "engine/config_shapes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct config_memory {
+    struct pool pool;
+    struct option option[OPTIONS_MAX]; /* config_options[], then one per window operator */
+    const struct node *chosen[OPTIONS_MAX];
+};
+
+/* What each operator is when the config does not mention it; one not named here is off. */
+static const struct {
+    const char *name, *fallback;
+} operator_fallbacks[] = {
+    {"zscore", "[{column: latency_p95_ms}, {column: error_ratio}, {column: rate_per_s}]"},
+};
+
+static const char *operator_fallback(const char *name)
+{
+    for (size_t i = 0; i < sizeof(operator_fallbacks) / sizeof(operator_fallbacks[0]); i++) {
+        if (strcmp(operator_fallbacks[i].name, name) == 0) return operator_fallbacks[i].fallback;
+    }
+    return "[]";
+}
+
+static struct config_memory *memory_new(void)
+{
+    struct config_memory *m = memory_zeroed(1, sizeof(*m));
+    size_t count = 0;
+    for (const struct option *o = config_options; o->key != NULL && count < OPTIONS_MAX - 1; o++)
+        m->option[count++] = *o;
+    for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
+        if (count == OPTIONS_MAX - 1) break;
+        m->option[count++] = (struct option){
+            .key = (*op)->name,
+            .type = OPTION_NODE,
+            .fallback = operator_fallback((*op)->name),
+            .help = (*op)->help,
+        };
+    }
+    return m;
+}
+
+static const struct node *chosen_for(const struct config_memory *m, const char *key)
+{
+    for (size_t i = 0; m->option[i].key != NULL; i++) {
+        if (strcmp(m->option[i].key, key) == 0) return m->chosen[i];
+    }
+    return NULL;
+}
+
+enum status config_error(
+    const struct config *config, const char *key, struct error *err, const char *format, ...)
+{
+    const struct node *node = chosen_for(config->memory_owner, key);
+    static const struct node nowhere = {.origin = "config"};
+    va_list args;
+    va_start(args, format);
+    enum status status = node_error_list(node == NULL ? &nowhere : node, key, err, format, args);
+    va_end(args);
+    return status;
+}
+
+bool config_given(const struct config *config, const char *key)
+{
+    const struct node *node = chosen_for(config->memory_owner, key);
+    return node != NULL && node->origin != option_origin_default;
+}
+
+/* `key=value` as a map of one entry, the value read as YAML so that lists can be written. */
+static enum status setting_read(
+    const char *setting, struct pool *pool, struct node *map, struct error *err)
+{
+    static const char origin[] = "command line";
+    const char *equals = strchr(setting, '=');
+    if (equals == NULL || equals == setting || equals - setting > NODE_KEY_BYTES_MAX)
+        return error_set(err, ST_FATAL, 0, "%s: \"%s\" is not key=value, as in lateness=30s",
+            origin, node_show(setting).text);
+
+    char *key = pool_take(pool, (size_t)(equals - setting) + 1);
+    memcpy(key, setting, (size_t)(equals - setting));
+    key[equals - setting] = '\0';
+    struct node *entry = node_of_text("", origin, pool); /* `key=` is an empty text */
+    enum status status = ST_OK;
+    if (equals[1] != '\0')
+        status = node_read(bytes_of(equals + 1), origin, false, pool, &entry, err);
+    if (status != ST_OK) return status;
+    entry->key = key;
+    *map =
+        (struct node){.kind = NODE_MAP, .text = "", .origin = origin, .first = entry, .count = 1};
+    return ST_OK;
+}
+
+/* Each goes before the file's and before earlier ones. */
+static enum status settings_choose(
+    struct config_memory *m, const char *const *settings, struct error *err)
+{
+    for (const char *const *s = settings; s != NULL && *s != NULL; s++) {
+        struct node map;
+        enum status status = setting_read(*s, &m->pool, &map, err);
+        if (status == ST_OK) status = options_choose(m->option, &map, m->chosen, err);
+        if (status != ST_OK) return status;
+    }
+    return ST_OK;
+}
+
+static enum status shapes_read(struct config *config, struct error *err)
+{
+    struct config_memory *m = config->memory_owner;
+    enum status status = config_read_brokers(config, chosen_for(m, "brokers"), &m->pool, err);
+    if (status == ST_OK) status = config_read_views(config, chosen_for(m, "views"), err);
+    if (status == ST_OK)
+        status = config_read_history(config, chosen_for(m, "history"), &m->pool, err);
+    if (status == ST_OK) status = config_read_kafka(config, chosen_for(m, "kafka"), &m->pool, err);
+    for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
+        if (status != ST_OK) break;
+        status = config_read_operators(config, *op, chosen_for(m, (*op)->name), &m->pool, err);
+    }
+    return status;
+}
+
+static enum status fill(struct config *config, const char *origin, struct bytes text,
+    const char *const *settings, struct error *err)
+{
+    struct config_memory *m = config->memory_owner;
+    struct node *root;
+    const char *named = memcpy(pool_take(&m->pool, strlen(origin) + 1), origin, strlen(origin) + 1);
+    enum status status = node_read(text, named, true, &m->pool, &root, err);
+    if (status == ST_OK) status = options_choose(m->option, root, m->chosen, err);
+    if (status == ST_OK) status = settings_choose(m, settings, err);
+    if (status == ST_OK) status = options_fill(m->option, config, NULL, m->chosen, &m->pool, err);
+    if (status == ST_OK) status = shapes_read(config, err);
+    if (status == ST_OK) status = config_check(config, err);
+    if (status == ST_OK) config->path = named;
+    return status;
+}
+
+enum status config_load_bytes(struct config *config, const char *origin, struct bytes text,
+    const char *const *settings, struct error *err)
+{
+    struct config loaded = {.memory_owner = memory_new()};
+    enum status status = fill(&loaded, origin, text, settings, err);
+    if (status == ST_OK)
+        *config = loaded;
+    else
+        config_release(&loaded);
+    return status;
+}
+
+static enum status read_failed(const char *path, struct error *err)
+{
+    return error_set(err, ST_FATAL, errno, "%s: cannot be read: %s", path, strerror(errno));
+}
+
+/* At most one byte more than is taken, so that the limit shows. */
+static enum status file_read(const char *path, struct buffer *out, struct error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) return read_failed(path, err);
+
+    enum status status = ST_OK;
+    size_t got = 1;
+    while (got > 0 && out->size <= NODE_INPUT_BYTES_MAX) {
+        enum { PIECE = 64 << 10 };
+        got = fread(buffer_room(out, PIECE), 1, PIECE, file);
+        out->size += got;
+    }
+    if (ferror(file)) status = read_failed(path, err);
+    fclose(file);
+    return status;
+}
+
+enum status config_load(
+    struct config *config, const char *path, const char *const *settings, struct error *err)
+{
+    if (path == NULL) {
+        enum status status =
+            config_load_bytes(config, option_origin_default, bytes_of(""), settings, err);
+        if (status == ST_OK) config->path = NULL;
+        return status;
+    }
+    struct buffer text = {0};
+    enum status status = file_read(path, &text, err);
+    if (status == ST_OK)
+        status = config_load_bytes(config, path, buffer_bytes(&text), settings, err);
+    buffer_release(&text);
+    return status;
+}
+
+void config_release(struct config *config)
+{
+    if (config->memory_owner != NULL) pool_release(&config->memory_owner->pool);
+    free(config->memory_owner);
+    *config = (struct config){0};
+}

@@ -1,0 +1,468 @@
+#include "engine/kafka.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/base/memory.h"
+#include "engine/kafka_conf.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    TIMEOUT_MS = 30000, /* of a call that a broker must answer */
+    FLUSH_MS = 30000,
+};
+
+enum pending { PENDING_NONE, PENDING_ASSIGN, PENDING_REVOKE, PENDING_LOST };
+
+struct kafka {
+    struct kafka_options options;
+    char group[256];
+    rd_kafka_t *consumer, *producer;
+    bool transactional;
+    bool in_transaction;
+    bool closing;
+    enum pending pending;                        /* what the group wants, not yet answered */
+    rd_kafka_topic_partition_list_t *partitions; /* assigned, or about to be */
+    struct kafka_assigned *assigned;
+    rd_kafka_message_t *message; /* lent out */
+    uint64_t undelivered; /* sends that failed since the last commit; producer's thread is ours */
+    char failure[256];    /* of the first of them */
+};
+
+static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
+    rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    struct kafka *k = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        if (k->partitions != NULL) rd_kafka_topic_partition_list_destroy(k->partitions);
+        k->partitions = rd_kafka_topic_partition_list_copy(partitions);
+        k->pending = PENDING_ASSIGN;
+    } else if (k->closing) {
+        rd_kafka_assign(consumer, NULL);
+    } else {
+        k->pending = rd_kafka_assignment_lost(consumer) ? PENDING_LOST : PENDING_REVOKE;
+    }
+}
+
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+    (void)producer;
+    struct kafka *k = opaque;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (k->undelivered++ == 0) {
+            snprintf(k->failure, sizeof(k->failure), "%s, partition %d: %s",
+                rd_kafka_topic_name(message->rkt), message->partition,
+                rd_kafka_err2str(message->err));
+        }
+        return;
+    }
+    if (message->_private != NULL) *(int64_t *)message->_private = message->offset;
+}
+
+static enum status open_consumer(struct kafka *k, const char *client_id, struct error *err)
+{
+    rd_kafka_conf_t *conf = kafka_conf(k->options.config, client_id, err);
+    if (conf == NULL) return ST_FATAL;
+    char kbytes[16], why[256];
+    snprintf(kbytes, sizeof(kbytes), "%u", k->options.queue_kbytes);
+    kafka_conf_set(conf, "group.id", k->group);
+    kafka_conf_set(conf, "enable.auto.commit", "false");
+    kafka_conf_set(conf, "enable.auto.offset.store", "false");
+    kafka_conf_set(conf, "isolation.level", "read_committed");
+    kafka_conf_set(conf, "auto.offset.reset", "error");
+    kafka_conf_set(conf, "enable.partition.eof", "true");
+    kafka_conf_set(conf, "session.timeout.ms", "10000");
+    kafka_conf_set(conf, "heartbeat.interval.ms", "1000");
+    kafka_conf_set(conf, "fetch.wait.max.ms", "50");
+    kafka_conf_set(conf, "fetch.error.backoff.ms", "50");
+    kafka_conf_set(conf, "queued.min.messages", "1000000");
+    kafka_conf_set(conf, "queued.max.messages.kbytes", kbytes);
+    kafka_conf_set(
+        conf, "partition.assignment.strategy", k->options.keeps_order ? "range" : "roundrobin");
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_opaque(conf, k);
+    k->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
+    if (k->consumer == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ST_FATAL, 0, "kafka: cannot make a consumer: %s", why);
+    }
+    rd_kafka_poll_set_consumer(k->consumer);
+    return ST_OK;
+}
+
+static enum status open_producer(struct kafka *k, const char *client_id, struct error *err)
+{
+    rd_kafka_conf_t *conf = kafka_conf(k->options.config, client_id, err);
+    if (conf == NULL) return ST_FATAL;
+    char id[300], why[256];
+    kafka_conf_set(conf, "enable.idempotence", "true");
+    kafka_conf_set(conf, "linger.ms", "5");
+    kafka_conf_set(conf, "compression.codec", "lz4");
+    kafka_conf_set(conf, "queue.buffering.max.kbytes", "262144");
+    if (k->transactional) {
+        snprintf(id, sizeof(id), "%s-%s-%s-%u", k->options.config->name, k->options.stage,
+            k->options.instance, k->options.thread);
+        kafka_conf_set(conf, "transactional.id", id);
+        kafka_conf_set(conf, "transaction.timeout.ms", "10000");
+    }
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_opaque(conf, k);
+    k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    if (k->producer == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return error_set(err, ST_FATAL, 0, "kafka: cannot make a producer: %s", why);
+    }
+    if (!k->transactional) return ST_OK;
+    enum status status = kafka_status(
+        rd_kafka_init_transactions(k->producer, TIMEOUT_MS), "initialise transactions", err);
+    return status == ST_ABORT ? ST_RETRY : status;
+}
+
+static enum status subscribe(struct kafka *k, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)k->options.topics);
+    for (size_t i = 0; i < k->options.topics; i++) {
+        rd_kafka_topic_partition_list_add(list, k->options.topic[i], RD_KAFKA_PARTITION_UA);
+    }
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(k->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return error_set(err, ST_FATAL, (int)code, "kafka: cannot subscribe as group %s: %s", k->group,
+        rd_kafka_err2str(code));
+}
+
+enum status kafka_open(struct kafka **kafka, const struct kafka_options *options, struct error *err)
+{
+    struct kafka *k = memory_zeroed(1, sizeof(*k));
+    char client_id[200];
+    k->options = *options;
+    k->transactional = options->produces && options->config->delivery == DELIVERY_EXACTLY_ONCE;
+    snprintf(k->group, sizeof(k->group), "%s-%s", options->config->name, options->stage);
+    snprintf(client_id, sizeof(client_id), "%s-%u", options->instance, options->thread);
+
+    enum status status = ST_OK;
+    if (options->produces) status = open_producer(k, client_id, err);
+    if (status == ST_OK) status = open_consumer(k, client_id, err);
+    if (status == ST_OK) status = subscribe(k, err);
+    if (status != ST_OK) {
+        kafka_close(k);
+        return status;
+    }
+    *kafka = k;
+    return ST_OK;
+}
+
+static void message_release(struct kafka *k)
+{
+    if (k->message != NULL) rd_kafka_message_destroy(k->message);
+    k->message = NULL;
+}
+
+void kafka_close(struct kafka *k)
+{
+    if (k == NULL) return;
+    message_release(k);
+    k->closing = true;
+    if (k->consumer != NULL) {
+        if (k->pending != PENDING_NONE) rd_kafka_assign(k->consumer, NULL);
+        rd_kafka_consumer_close(k->consumer);
+        rd_kafka_destroy(k->consumer);
+    }
+    if (k->producer != NULL) {
+        rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(k->producer, 1000);
+        rd_kafka_destroy(k->producer);
+    }
+    if (k->partitions != NULL) rd_kafka_topic_partition_list_destroy(k->partitions);
+    free(k->assigned);
+    free(k);
+}
+
+static bool topic_index(const struct kafka *k, const char *name, uint32_t *index)
+{
+    for (size_t i = 0; i < k->options.topics; i++) {
+        if (strcmp(k->options.topic[i], name) != 0) continue;
+        *index = (uint32_t)i;
+        return true;
+    }
+    return false;
+}
+
+static enum kafka_event event_of_error(
+    struct kafka *k, struct kafka_record *record, struct error *err)
+{
+    const rd_kafka_message_t *m = k->message;
+    bool placed = m->rkt != NULL && topic_index(k, rd_kafka_topic_name(m->rkt), &record->topic);
+    record->partition = m->partition;
+    record->offset = m->offset;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && placed) return KAFKA_END;
+    bool gone = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+                m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    error_set(err, gone ? ST_LOST : ST_RETRY, (int)m->err, "kafka: group %s: %s: %s", k->group,
+        rd_kafka_err2name(m->err), rd_kafka_message_errstr(m));
+    return gone && placed ? KAFKA_GONE : KAFKA_TROUBLE;
+}
+
+static enum kafka_event event_of_message(
+    struct kafka *k, struct kafka_record *record, struct error *err)
+{
+    const rd_kafka_message_t *m = k->message;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) return event_of_error(k, record, err);
+    rd_kafka_timestamp_type_t type;
+    *record = (struct kafka_record){.partition = m->partition,
+        .offset = m->offset,
+        .timestamp_ms = rd_kafka_message_timestamp(m, &type),
+        .key = {m->key, m->key_len},
+        .value = {m->payload, m->len}};
+    record->log_append_time = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+    if (k->options.topics == 1) return KAFKA_RECORD;
+    return topic_index(k, rd_kafka_topic_name(m->rkt), &record->topic) ? KAFKA_RECORD
+                                                                       : KAFKA_NOTHING;
+}
+
+static enum kafka_event event_pending(const struct kafka *k)
+{
+    switch (k->pending) {
+    case PENDING_ASSIGN:
+        return KAFKA_ASSIGNED;
+    case PENDING_REVOKE:
+        return KAFKA_REVOKED;
+    case PENDING_LOST:
+        return KAFKA_LOST;
+    case PENDING_NONE:
+        break;
+    }
+    return KAFKA_NOTHING;
+}
+
+enum kafka_event kafka_poll(
+    struct kafka *k, int timeout_ms, struct kafka_record *record, struct error *err)
+{
+    message_release(k);
+    if (k->pending != PENDING_NONE) return event_pending(k);
+    k->message = rd_kafka_consumer_poll(k->consumer, timeout_ms);
+    /* What was polled beside a rebalance is not processed, so it will be read again by its owner. */
+    if (k->pending != PENDING_NONE) return event_pending(k);
+    return k->message == NULL ? KAFKA_NOTHING : event_of_message(k, record, err);
+}
+
+static void assigned_fill(struct kafka *k, const rd_kafka_topic_partition_list_t *list)
+{
+    k->assigned = memory_resize(k->assigned, (size_t)list->cnt + 1, sizeof(*k->assigned));
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *from = &list->elems[i];
+        struct kafka_assigned *to = &k->assigned[i];
+        *to = (struct kafka_assigned){
+            .partition = from->partition, .offset = from->offset < 0 ? -1 : from->offset};
+        topic_index(k, from->topic, &to->topic);
+        size_t size = from->metadata_size < sizeof(to->metadata) ? from->metadata_size
+                                                                 : sizeof(to->metadata) - 1;
+        if (from->metadata != NULL) memcpy(to->metadata, from->metadata, size);
+    }
+}
+
+enum status kafka_assigned(
+    struct kafka *k, struct kafka_assigned **assigned, size_t *count, struct error *err)
+{
+    assert(k->pending == PENDING_ASSIGN);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(k->partitions);
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = RD_KAFKA_OFFSET_INVALID;
+    rd_kafka_resp_err_t code = list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                              : rd_kafka_committed(k->consumer, list, TIMEOUT_MS);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        assigned_fill(k, list);
+        *assigned = k->assigned;
+        *count = (size_t)list->cnt;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return error_set(err, ST_RETRY, (int)code,
+        "kafka: cannot read the committed offsets of group %s: %s", k->group,
+        rd_kafka_err2str(code));
+}
+
+enum status kafka_start(struct kafka *k, struct error *err)
+{
+    assert(k->pending == PENDING_ASSIGN);
+    for (int i = 0; i < k->partitions->cnt; i++) {
+        k->partitions->elems[i].offset = k->assigned[i].offset;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_assign(k->consumer, k->partitions);
+    k->pending = PENDING_NONE;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return error_set(err, ST_RETRY, (int)code, "kafka: cannot start group %s: %s", k->group,
+        rd_kafka_err2str(code));
+}
+
+void kafka_rewind(struct kafka *k)
+{
+    message_release(k);
+    if (k->pending == PENDING_NONE && k->partitions != NULL) k->pending = PENDING_ASSIGN;
+}
+
+void kafka_let_go(struct kafka *k)
+{
+    message_release(k);
+    k->pending = PENDING_NONE;
+    rd_kafka_assign(k->consumer, NULL);
+    if (k->partitions != NULL) rd_kafka_topic_partition_list_destroy(k->partitions);
+    k->partitions = NULL;
+}
+
+static rd_kafka_topic_partition_list_t *one_partition(
+    const struct kafka *k, uint32_t topic, int32_t partition)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, k->options.topic[topic], partition);
+    return list;
+}
+
+bool kafka_pause(struct kafka *k, uint32_t topic, int32_t partition)
+{
+    rd_kafka_topic_partition_list_t *list = one_partition(k, topic, partition);
+    rd_kafka_resp_err_t code = rd_kafka_pause_partitions(k->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool kafka_resume(struct kafka *k, uint32_t topic, int32_t partition)
+{
+    rd_kafka_topic_partition_list_t *list = one_partition(k, topic, partition);
+    rd_kafka_resp_err_t code = rd_kafka_resume_partitions(k->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+int64_t kafka_end_seen(const struct kafka *k, uint32_t topic, int32_t partition)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
+        k->consumer, k->options.topic[topic], partition, &low, &high);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
+}
+
+enum status kafka_begin(struct kafka *k, struct error *err)
+{
+    assert(!k->in_transaction);
+    k->undelivered = 0;
+    if (k->transactional) {
+        enum status status =
+            kafka_status(rd_kafka_begin_transaction(k->producer), "begin a transaction", err);
+        if (status != ST_OK) return status;
+    }
+    k->in_transaction = true;
+    return ST_OK;
+}
+
+enum status kafka_send(struct kafka *k, const char *topic, int32_t partition, struct bytes key,
+    struct bytes value, int64_t *offset, struct error *err)
+{
+    int64_t deadline_ns = clock_ns() + FLUSH_MS * NS_PER_MS;
+    for (;;) {
+        rd_kafka_resp_err_t code =
+            rd_kafka_producev(k->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data, key.size),
+                RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.size),
+                RD_KAFKA_V_OPAQUE(offset), RD_KAFKA_V_END);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || clock_ns() > deadline_ns) {
+            return error_set(err, ST_ABORT, (int)code, "kafka: cannot send to %s, partition %d: %s",
+                topic, partition, rd_kafka_err2str(code));
+        }
+        rd_kafka_poll(k->producer, 10);
+    }
+}
+
+enum status kafka_flush(struct kafka *k, struct error *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_flush(k->producer, FLUSH_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return error_set(
+            err, ST_ABORT, (int)code, "kafka: records not delivered within %d s", FLUSH_MS / 1000);
+    }
+    if (k->undelivered == 0) return ST_OK;
+    return error_set(err, ST_ABORT, 0, "kafka: %llu records not delivered, the first to %s",
+        (unsigned long long)k->undelivered, k->failure);
+}
+
+static rd_kafka_topic_partition_list_t *positions(
+    const struct kafka *k, const struct kafka_position *position, size_t count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_topic_partition_t *to = rd_kafka_topic_partition_list_add(
+            list, k->options.topic[position[i].topic], position[i].partition);
+        to->offset = position[i].offset;
+        if (position[i].metadata == NULL) continue;
+        to->metadata_size = strlen(position[i].metadata);
+        to->metadata = memory_text(position[i].metadata, to->metadata_size);
+    }
+    return list;
+}
+
+static enum status commit_transaction(
+    struct kafka *k, rd_kafka_topic_partition_list_t *list, struct error *err)
+{
+    enum status status;
+    int64_t deadline_ns = clock_ns() + TIMEOUT_MS * NS_PER_MS;
+    do {
+        rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(k->consumer);
+        status =
+            kafka_status(rd_kafka_send_offsets_to_transaction(k->producer, list, group, TIMEOUT_MS),
+                "send offsets to the transaction", err);
+        rd_kafka_consumer_group_metadata_destroy(group);
+    } while (status == ST_RETRY && clock_ns() < deadline_ns);
+    if (status != ST_OK) return status == ST_RETRY ? ST_ABORT : status;
+    do {
+        status = kafka_status(
+            rd_kafka_commit_transaction(k->producer, TIMEOUT_MS), "commit the transaction", err);
+    } while (status == ST_RETRY && clock_ns() < deadline_ns);
+    return status == ST_RETRY ? ST_LOST : status;
+}
+
+/* Without transactions: what was sent is there before the offsets say so. */
+static enum status commit_after_flush(
+    struct kafka *k, rd_kafka_topic_partition_list_t *list, struct error *err)
+{
+    enum status status = k->producer == NULL ? ST_OK : kafka_flush(k, err);
+    if (status != ST_OK) return status;
+    rd_kafka_resp_err_t code = rd_kafka_commit(k->consumer, list, 0);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    return error_set(err, ST_ABORT, (int)code, "kafka: cannot commit offsets of group %s: %s",
+        k->group, rd_kafka_err2str(code));
+}
+
+enum status kafka_commit(
+    struct kafka *k, const struct kafka_position *position, size_t count, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = positions(k, position, count);
+    enum status status =
+        k->transactional ? commit_transaction(k, list, err) : commit_after_flush(k, list, err);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (status == ST_OK) k->in_transaction = false;
+    return status;
+}
+
+enum status kafka_abort(struct kafka *k, struct error *err)
+{
+    if (!k->in_transaction) return ST_OK;
+    k->in_transaction = false;
+    if (!k->transactional) {
+        rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(k->producer, 1000);
+        return ST_OK;
+    }
+    rd_kafka_flush(
+        k->producer, FLUSH_MS); /* aborting right after producing can be fatal otherwise */
+    enum status status;
+    int64_t deadline_ns = clock_ns() + TIMEOUT_MS * NS_PER_MS;
+    do {
+        status = kafka_status(
+            rd_kafka_abort_transaction(k->producer, TIMEOUT_MS), "abort the transaction", err);
+    } while (status == ST_RETRY && clock_ns() < deadline_ns);
+    return status == ST_OK ? ST_OK : ST_LOST;
+}

@@ -1,0 +1,87 @@
+#include "engine/kafka_conf.h"
+
+#include "engine/base/log.h"
+#include "engine/metrics.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
+{
+    if (strcmp(facility, "CONFWARN") == 0) return; /* a consumer is told of producer settings */
+    enum log_level ours = level <= LOG_ERR ? LOG_WARN : LOG_DEBUG;
+    log_line(ours, "kafka", "librdkafka says", "client=%s facility=%s text=%s",
+        handle == NULL ? "-" : rd_kafka_name(handle), facility, text);
+}
+
+static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
+{
+    (void)opaque;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        ready_set("kafka",
+            "no broker can be reached; check `brokers`, the network and the brokers' logs");
+    }
+    log_warn("kafka", "trouble with a broker, librdkafka keeps trying",
+        "client=%s code=%s reason=%s", rd_kafka_name(handle),
+        rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);
+}
+
+void kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value)
+{
+    char why[256];
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, key, value, why, sizeof(why));
+    assert(result == RD_KAFKA_CONF_OK);
+    (void)result;
+}
+
+rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, struct error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    kafka_conf_set(conf, "client.id", client_id);
+    kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", "10000");
+    kafka_conf_set(conf, "socket.nagle.disable", "true");
+    kafka_conf_set(conf, "retry.backoff.ms", "50");
+    kafka_conf_set(conf, "reconnect.backoff.max.ms", "2000");
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+
+    char why[256];
+    if (rd_kafka_conf_set(conf, "bootstrap.servers", config->brokers, why, sizeof(why)) !=
+        RD_KAFKA_CONF_OK) {
+        error_set(err, ST_FATAL, 0, "brokers: %s", why);
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    for (size_t i = 0; i < config->kafka_settings; i++) {
+        const struct kafka_setting *s = &config->kafka[i];
+        if (rd_kafka_conf_set(conf, s->key, s->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+            continue;
+        error_set(err, ST_FATAL, 0, "kafka.%s: %s", s->key, why);
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    return conf;
+}
+
+static enum status move_after(const rd_kafka_error_t *failure)
+{
+    rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    if (code == RD_KAFKA_RESP_ERR__FENCED) return ST_LOST;
+    if (code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH) return ST_LOST;
+    if (rd_kafka_error_is_fatal(failure))
+        return ST_LOST; /* the handle is done for; a new one goes on */
+    if (rd_kafka_error_txn_requires_abort(failure)) return ST_ABORT;
+    if (rd_kafka_error_is_retriable(failure)) return ST_RETRY;
+    return ST_FATAL; /* "treat all other errors as fatal", says the header */
+}
+
+enum status kafka_status(rd_kafka_error_t *failure, const char *doing, struct error *err)
+{
+    if (failure == NULL) return ST_OK;
+    error_set(err, move_after(failure), (int)rd_kafka_error_code(failure), "kafka: cannot %s: %s",
+        doing, rd_kafka_error_string(failure));
+    rd_kafka_error_destroy(failure);
+    return err->status;
+}

@@ -1,0 +1,25 @@
+#include "engine/watermark.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void source_clock_write(
+    const struct source_clock *clock, uint32_t partitions, char text[METADATA_BYTES_MAX])
+{
+    snprintf(text, METADATA_BYTES_MAX, "weir1 clock %" PRId64 " %" PRId64 " %d %" PRIu32,
+        clock->watermark_ns, clock->newest_pane, clock->ended, partitions);
+}
+
+bool source_clock_read(struct source_clock *clock, uint32_t *partitions, struct bytes metadata)
+{
+    char text[METADATA_BYTES_MAX];
+    if (metadata.size == 0 || metadata.size >= sizeof(text)) return false;
+    memcpy(text, metadata.data, metadata.size);
+    text[metadata.size] = '\0';
+
+    int ended;
+    int fields = sscanf(text, "weir1 clock %" SCNd64 " %" SCNd64 " %d %" SCNu32,
+        &clock->watermark_ns, &clock->newest_pane, &ended, partitions);
+    clock->ended = ended != 0;
+    return fields == 4;
+}

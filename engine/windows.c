@@ -1,0 +1,336 @@
+#include "engine/windows.h"
+
+#include "engine/base/hash.h"
+#include "engine/base/memory.h"
+#include "engine/watermark.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static int64_t pane_end_ns(const struct plan *plan, int64_t pane)
+{
+    return (pane + 1) * plan->pane_ns;
+}
+
+/* The newest slice of a level that is closed once all panes before `next_pane` are. */
+static int64_t newest_closed(const struct plan *plan, uint32_t level, int64_t next_pane)
+{
+    return floor_div(next_pane * plan->pane_ns, plan->level[level].width_ns) - 1;
+}
+
+bool windows_concern(const struct plan *plan, const struct series *series, int64_t pane)
+{
+    if (series->rolled != 0) return true;
+    if (series->level[0].count != 0 && series->level[0].slice[0].index <= pane) return true;
+    for (uint32_t k = 1; k < plan->levels; k++) {
+        if (series->level[k].count != 0) return true;
+    }
+    return false;
+}
+
+static void row_fill(const struct closing *c, const struct series *series, const void *cell,
+    double captured, struct row *row)
+{
+    row->series = series->name;
+    row->record_ms = c->record_ms;
+    row->sent_ms = c->sent_ms;
+    cell_report(&c->plan->layout, cell, row);
+    if (row_has(row, COLUMN_CAPTURE_RATIO)) row->value[COLUMN_CAPTURE_RATIO].number *= captured;
+}
+
+/* Deterministic: the same firing has the same id on every worker and in every re-run. */
+static void alert_name(struct alert *alert)
+{
+    struct buffer text = {0};
+    buffer_append(&text, alert->rule.data, alert->rule.size);
+    buffer_append(&text, "", 1);
+    buffer_append(&text, alert->series.data, alert->series.size);
+    buffer_append(&text, &alert->since_ns, sizeof(alert->since_ns));
+    XXH128_hash_t hash = XXH3_128bits(text.data, text.size);
+    snprintf(alert->id, sizeof(alert->id), "%016llx%016llx", (unsigned long long)hash.high64,
+        (unsigned long long)hash.low64);
+    buffer_release(&text);
+}
+
+/* Run the operators over a row, say it where it is wanted, then say what they found. */
+static void operators_step(struct closing *c, struct series *series, struct row *row, bool said)
+{
+    const struct config *config = c->plan->config;
+    struct transition transition[OPERATORS_MAX];
+    unsigned char *state = series->states;
+    for (size_t i = 0; i < config->operator_count; i++) {
+        const struct operator_instance *o = &config->operators[i];
+        memset(&transition[i], 0, sizeof(transition[i]));
+        o->operator_->step(o->self, state, row, &transition[i]);
+        state += o->operator_->state_bytes(o->self);
+    }
+    if (said) {
+        records_row(c->records, row, &c->plan->columns, c->plan->fingerprint);
+        c->rows_final++;
+    }
+    for (size_t i = 0; i < config->operator_count; i++) {
+        if (!transition[i].happened) continue;
+        struct alert *alert = &transition[i].alert;
+        alert->series = series->name;
+        alert->sent_ms = c->sent_ms;
+        alert->at_ns = row->end_ns;
+        alert_name(alert);
+        records_alert(c->records, alert, c->plan->fingerprint);
+    }
+}
+
+static void slice_sketch(const struct closing *c, uint32_t level, const void *cell,
+    struct buffer *sketch, struct row *row)
+{
+    if (!c->plan->level[level].sketches || c->records->silent) return;
+    cell_sketch(&c->plan->layout, cell, sketch);
+    row->sketch = buffer_bytes(sketch);
+}
+
+/* The row of one aligned slice; a slice of panes also feeds the operators. */
+static void slice_row(struct closing *c, struct series *series, uint32_t level, int64_t index,
+    enum row_status status, const void *cell, double captured, bool said)
+{
+    int64_t width_ns = c->plan->level[level].width_ns;
+    struct buffer sketch = {0};
+    struct row row = {
+        .start_ns = index * width_ns, .end_ns = (index + 1) * width_ns, .status = status};
+    row_fill(c, series, cell, captured, &row);
+    if (said) slice_sketch(c, level, cell, &sketch, &row);
+    if (level == 0 && status == ROW_FINAL) {
+        operators_step(c, series, &row, said);
+    } else if (said) {
+        records_row(c->records, &row, &c->plan->columns, c->plan->fingerprint);
+        *(status == ROW_FINAL ? &c->rows_final : &c->rows_revised) += 1;
+    }
+    buffer_release(&sketch);
+}
+
+static void close_pane(struct closing *c, struct series *series)
+{
+    struct slice *slice = slices_find(&series->level[0], c->pane);
+    bool said = slice != NULL && c->plan->level[0].history;
+    slice_row(c, series, 0, c->pane, ROW_FINAL, slice == NULL ? c->empty : slice->cell,
+        c->captured_level[0], said);
+}
+
+/* Merge the slices of the finer level that make up the slice ending now. */
+static void close_slice(struct closing *c, struct series *series, uint32_t level)
+{
+    const struct plan_level *to = &c->plan->level[level];
+    const struct slices *from = &series->level[to->from];
+    int64_t index = newest_closed(c->plan, level, c->pane + 1);
+    int64_t first = index * to->fan_in;
+    void *cell = NULL;
+    for (int64_t i = first; i < first + to->fan_in; i++) {
+        struct slice *part = slices_find(from, i);
+        if (part == NULL) continue;
+        if (cell == NULL) cell = slices_at(&series->level[level], index, &c->plan->layout, c->pool);
+        cell_merge(&c->plan->layout, cell, part->cell, c->pool);
+    }
+    if (cell == NULL || !to->history) return;
+    slice_row(c, series, level, index, ROW_FINAL, cell, c->captured_level[level], true);
+}
+
+/* Minimum and maximum cannot be subtracted: take them again from the slices. */
+static void sum_refold(
+    const struct closing *c, void *sum, const struct slices *slices, int64_t newest, uint32_t count)
+{
+    cell_refold_begin(&c->plan->layout, sum);
+    for (int64_t i = newest - count + 1; i <= newest; i++) {
+        struct slice *slice = slices_find(slices, i);
+        if (slice != NULL) cell_refold(&c->plan->layout, sum, slice->cell);
+    }
+}
+
+static bool slices_within(const struct slices *slices, int64_t newest, uint32_t count)
+{
+    for (uint32_t i = 0; i < slices->count; i++) {
+        int64_t index = slices->slice[i].index;
+        if (index > newest - (int64_t)count && index <= newest) return true;
+    }
+    return false;
+}
+
+/* Add the newest slice to a window's sum and take the one that left it away. */
+static void roll_sum(struct closing *c, struct series *series, uint32_t w)
+{
+    const struct plan_window *window = &c->plan->window[w];
+    const struct slices *slices = &series->level[window->level];
+    int64_t newest = newest_closed(c->plan, window->level, c->pane + 1);
+    struct slice *in = slices_find(slices, newest);
+    struct slice *gone = slices_find(slices, newest - window->slices);
+    void **sum = &series->sum[w];
+    if (in != NULL) {
+        if (*sum == NULL) *sum = cell_new(&c->plan->layout, c->pool);
+        cell_merge(&c->plan->layout, *sum, in->cell, c->pool);
+    }
+    if (gone != NULL) {
+        assert(*sum != NULL);
+        cell_subtract(&c->plan->layout, *sum, gone->cell, c->pool);
+    }
+    if (*sum == NULL) return;
+    if (!slices_within(slices, newest, window->slices)) {
+        cell_free(&c->plan->layout, *sum, c->pool);
+        *sum = NULL;
+    } else if (gone != NULL) {
+        sum_refold(c, *sum, slices, newest, window->slices);
+    }
+}
+
+static void roll_window(struct closing *c, struct series *series, uint32_t w)
+{
+    roll_sum(c, series, w);
+    int64_t end_ns = pane_end_ns(c->plan, c->pane);
+    bool holds = series->sum[w] != NULL;
+    bool held = (series->rolled >> w & 1) != 0;
+    struct row row = {.start_ns = end_ns - c->plan->window[w].width_ns,
+        .end_ns = end_ns,
+        .rolling = true,
+        .status = ROW_FINAL};
+    row_fill(c, series, holds ? series->sum[w] : c->empty, c->captured_window[w], &row);
+    operators_step(c, series, &row, holds || held);
+    series->rolled = (uint8_t)((series->rolled & ~(1U << w)) | (unsigned)holds << w);
+}
+
+static bool ends_slice(const struct closing *c, uint32_t level)
+{
+    return pane_end_ns(c->plan, c->pane) % c->plan->level[level].width_ns == 0;
+}
+
+void windows_close(struct closing *c, struct series *series)
+{
+    const struct plan *plan = c->plan;
+    if (!windows_concern(plan, series, c->pane)) return;
+    close_pane(c, series);
+    for (uint32_t k = 1; k < plan->levels; k++) {
+        if (ends_slice(c, k)) close_slice(c, series, k);
+    }
+    for (uint32_t w = 0; w < plan->windows; w++) {
+        if (ends_slice(c, plan->window[w].level)) roll_window(c, series, w);
+    }
+    for (uint32_t k = 0; k < plan->levels; k++) {
+        int64_t oldest = newest_closed(plan, k, c->pane + 1) - plan->level[k].keep + 1;
+        slices_prune(&series->level[k], oldest, &plan->layout, c->pool);
+    }
+}
+
+/* The slice of a level that holds `pane`. */
+static int64_t slice_of(const struct plan *plan, uint32_t level, int64_t pane)
+{
+    return floor_div(pane * plan->pane_ns, plan->level[level].width_ns);
+}
+
+void windows_add_late(struct closing *c, struct series *series, int64_t pane, const void *cell)
+{
+    const struct plan *plan = c->plan;
+    for (uint32_t k = 0; k < plan->levels; k++) {
+        int64_t index = slice_of(plan, k, pane);
+        if (k != 0 && index > newest_closed(plan, k, c->pane))
+            continue; /* will be merged when it closes */
+        void *slice = slices_at(&series->level[k], index, &plan->layout, c->pool);
+        cell_merge(&plan->layout, slice, cell, c->pool);
+    }
+    for (uint32_t w = 0; w < plan->windows; w++) {
+        uint32_t level = plan->window[w].level;
+        int64_t index = slice_of(plan, level, pane);
+        int64_t newest = newest_closed(plan, level, c->pane);
+        if (index > newest || index <= newest - (int64_t)plan->window[w].slices) continue;
+        if (series->sum[w] == NULL) series->sum[w] = cell_new(&plan->layout, c->pool);
+        cell_merge(&plan->layout, series->sum[w], cell, c->pool);
+    }
+}
+
+static double slice_captured(const struct closing *c, uint32_t level, int64_t index)
+{
+    int64_t panes = c->plan->level[level].width_ns / c->plan->pane_ns;
+    return totals_captured(c->totals, index * panes, (index + 1) * panes - 1);
+}
+
+void windows_say_revised(struct closing *c, struct series *series, int64_t pane)
+{
+    const struct plan *plan = c->plan;
+    for (uint32_t k = 0; k < plan->levels; k++) {
+        int64_t index = slice_of(plan, k, pane);
+        if (!plan->level[k].history || index > newest_closed(plan, k, c->pane)) continue;
+        struct slice *slice = slices_find(&series->level[k], index);
+        if (slice == NULL) continue;
+        slice_row(c, series, k, index, ROW_REVISED, slice->cell, slice_captured(c, k, index), true);
+    }
+}
+
+void windows_say_provisional(struct closing *c, struct series *series)
+{
+    const struct slices *panes = &series->level[0];
+    if (panes->count == 0 || panes->slice[panes->count - 1].index < c->pane) return;
+    const struct slice *newest = &panes->slice[panes->count - 1];
+    slice_row(c, series, 0, newest->index, ROW_PROVISIONAL, newest->cell,
+        slice_captured(c, 0, newest->index), true);
+}
+
+void windows_sum_again(
+    const struct plan *plan, struct series *series, int64_t next_pane, struct pool *pool)
+{
+    for (uint32_t w = 0; w < plan->windows; w++) {
+        const struct slices *slices = &series->level[plan->window[w].level];
+        int64_t newest = newest_closed(plan, plan->window[w].level, next_pane);
+        for (uint32_t i = 0; i < slices->count; i++) {
+            int64_t index = slices->slice[i].index;
+            if (index > newest || index <= newest - (int64_t)plan->window[w].slices) continue;
+            if (series->sum[w] == NULL) series->sum[w] = cell_new(&plan->layout, pool);
+            cell_merge(&plan->layout, series->sum[w], slices->slice[i].cell, pool);
+        }
+    }
+}
+
+void totals_add(struct totals *totals, const struct partial_total *total)
+{
+    size_t at = totals->count;
+    while (at > 0 && totals->total[at - 1].pane > total->pane)
+        at--;
+    if (at > 0 && totals->total[at - 1].pane == total->pane) {
+        struct partial_total *to = &totals->total[at - 1];
+        to->messages += total->messages;
+        to->malformed += total->malformed;
+        to->spans += total->spans;
+        to->dropped += total->dropped;
+        return;
+    }
+    if (totals->count == totals->capacity) {
+        totals->capacity = totals->capacity == 0 ? 64 : totals->capacity * 2;
+        totals->total = memory_resize(totals->total, totals->capacity, sizeof(*totals->total));
+    }
+    memmove(
+        &totals->total[at + 1], &totals->total[at], (totals->count - at) * sizeof(*totals->total));
+    totals->total[at] = *total;
+    totals->count++;
+}
+
+void totals_prune(struct totals *totals, int64_t before_pane)
+{
+    size_t gone = 0;
+    while (gone < totals->count && totals->total[gone].pane < before_pane)
+        gone++;
+    if (gone == 0) return;
+    totals->count -= gone;
+    memmove(totals->total, totals->total + gone, totals->count * sizeof(*totals->total));
+}
+
+static double understood(uint64_t whole, uint64_t lost)
+{
+    return whole == 0 ? 1.0 : (double)(whole - (lost < whole ? lost : whole)) / (double)whole;
+}
+
+double totals_captured(const struct totals *totals, int64_t from_pane, int64_t to_pane)
+{
+    struct partial_total sum = {0};
+    for (size_t i = totals->count; i > 0 && totals->total[i - 1].pane >= from_pane; i--) {
+        const struct partial_total *t = &totals->total[i - 1];
+        if (t->pane > to_pane) continue;
+        sum.messages += t->messages;
+        sum.malformed += t->malformed;
+        sum.spans += t->spans;
+        sum.dropped += t->dropped;
+    }
+    return understood(sum.messages, sum.malformed) * understood(sum.spans, sum.dropped);
+}

@@ -1,0 +1,314 @@
+#include "engine/worker.h"
+
+#include "engine/aggregate_metadata.h"
+#include "engine/base/clock.h"
+#include "engine/base/log.h"
+#include "engine/base/memory.h"
+#include "engine/cmd/cmd.h"
+#include "engine/metrics.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum {
+    RETRY_MS = 500,
+    FENCED_TWICE_S = 60,
+    DRAIN_ASK_MS = 200,
+    THREADS_MAX = 3 * 64,
+};
+
+void worker_fail(struct worker *worker, const struct error *err)
+{
+    if (!atomic_exchange(&worker->failed, true)) worker->failure = *err;
+    atomic_store(&worker->stopping, true);
+}
+
+void worker_pause(const struct worker *worker, int64_t for_ns)
+{
+    int64_t until_ns = clock_ns() + for_ns;
+    while (clock_ns() < until_ns && !worker_stopping(worker))
+        clock_sleep(50 * NS_PER_MS);
+}
+
+/* Fenced: another instance with our name is alive. Once can be a zombie's end; twice is a wrong config. */
+static bool fenced_too_often(struct fencing *fencing)
+{
+    int64_t now_ns = clock_ns();
+    fencing->count = now_ns - fencing->last_ns < FENCED_TWICE_S * NS_PER_S ? fencing->count + 1 : 1;
+    fencing->last_ns = now_ns;
+    return fencing->count > 3;
+}
+
+static void recover_lost(struct worker *worker, struct kafka **kafka, struct fencing *fencing,
+    const char *stage, struct error *err)
+{
+    kafka_close(*kafka);
+    *kafka = NULL;
+    if (!fenced_too_often(fencing)) return;
+    char why[sizeof(err->text)];
+    snprintf(why, sizeof(why), "%s", err->text);
+    error_set(err, ST_FATAL, err->code,
+        "%s was fenced off again and again: is another worker running with instance \"%s\"? Last: "
+        "%.200s",
+        stage, worker->instance, why);
+    worker_fail(worker, err);
+}
+
+void stage_recover(struct worker *worker, struct kafka **kafka, enum status status,
+    struct fencing *fencing, const char *stage, struct error *err)
+{
+    static struct log_gate gate;
+    if (status == ST_FATAL) {
+        worker_fail(worker, err);
+        return;
+    }
+    if (log_every(&gate, NS_PER_S)) {
+        log_warn(stage, "epoch not finished, going back to the last committed offset", "error=%s",
+            err->text);
+    }
+    if (status == ST_RETRY) worker_pause(worker, RETRY_MS * NS_PER_MS);
+    if (*kafka == NULL) return;
+    if (status != ST_LOST) status = kafka_abort(*kafka, err);
+    if (status == ST_LOST) {
+        recover_lost(worker, kafka, fencing, stage, err);
+    } else {
+        kafka_rewind(*kafka);
+    }
+}
+
+static void instance_name(struct worker *w)
+{
+    unsigned char random[6] = {0};
+    if (w->config->instance[0] != '\0') {
+        snprintf(w->instance, sizeof(w->instance), "%s", w->config->instance);
+        return;
+    }
+    if (getrandom(random, sizeof(random), 0) != sizeof(random)) random[0] = 1;
+    snprintf(w->instance, sizeof(w->instance), "%02x%02x%02x%02x%02x%02x", random[0], random[1],
+        random[2], random[3], random[4], random[5]);
+}
+
+/* Retry what a broker does not answer, saying so, until it does or the worker is stopped. */
+static enum status insist(struct worker *w, enum status status, struct error *err)
+{
+    if (status != ST_RETRY) return status;
+    static struct log_gate gate;
+    if (log_every(&gate, 10 * NS_PER_S))
+        log_warn("kafka", "waiting for a broker", "error=%s", err->text);
+    ready_set("kafka", err->text);
+    worker_pause(w, RETRY_MS * NS_PER_MS);
+    if (command_stopped()) atomic_store(&w->stopping, true);
+    return worker_stopping(w) ? ST_FATAL : ST_RETRY;
+}
+
+static enum status source_topic_open(struct worker *w, size_t t, struct error *err)
+{
+    const char *topic = w->config->topics.text[t];
+    uint32_t *count = &w->source_partitions[t];
+    enum status status = kafka_partitions(w->observer, topic, count, err);
+    if (status == ST_OK && *count == 0) {
+        return error_set(err, ST_RETRY, 0,
+            "kafka: there is no topic %s; make it, or correct `topics` (waiting for it)", topic);
+    }
+    if (status != ST_OK || !w->batch.until_end) return status;
+    free(w->source_end[t]);
+    w->source_end[t] = memory_zeroed(*count, sizeof(int64_t));
+    return kafka_offsets_at(
+        w->observer, topic, *count, NULL, w->batch.to_ms, w->source_end[t], err);
+}
+
+static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], const char *suffix,
+    const char *retention, struct error *err)
+{
+    snprintf(name, TOPIC_BYTES, "%s.%s", w->config->name, suffix);
+    const struct kafka_setting settings[] = {{"cleanup.policy", "delete"},
+        {"retention.ms", retention}, {"max.message.bytes", "4194304"}, {NULL, NULL}};
+    enum status status;
+    do {
+        status = kafka_topic_ensure(w->observer, name, w->plan->partitions, settings, err);
+    } while ((status = insist(w, status, err)) == ST_RETRY);
+    return status;
+}
+
+static enum status topics_open(struct worker *w, struct error *err)
+{
+    char retention[32];
+    enum status status = ST_OK;
+    w->source_partitions = memory_zeroed(w->config->topics.count, sizeof(*w->source_partitions));
+    w->source_end = memory_zeroed(w->config->topics.count, sizeof(*w->source_end));
+    for (size_t t = 0; t < w->config->topics.count && status == ST_OK; t++) {
+        do {
+            status = source_topic_open(w, t, err);
+        } while ((status = insist(w, status, err)) == ST_RETRY);
+    }
+    snprintf(retention, sizeof(retention), "%lld",
+        (long long)(w->config->redis.rows_retention_ns / NS_PER_MS));
+    if (status == ST_OK) status = own_topic_open(w, w->partials, "partials", "-1", err);
+    if (status == ST_OK) status = own_topic_open(w, w->rows, "rows", retention, err);
+    if (status == ST_OK) status = own_topic_open(w, w->state, "state", "-1", err);
+    if (status == ST_OK) ready_set("kafka", NULL);
+    return status;
+}
+
+/* Whether a stage's group has committed what `is_done` asks of every partition. */
+static bool combine_done(struct worker *w, struct error *err)
+{
+    for (size_t t = 0; t < w->config->topics.count; t++) {
+        uint32_t count = w->source_partitions[t];
+        struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
+        bool done = kafka_group_committed(w->observer, "combine", w->config->topics.text[t], count,
+                        committed, err) == ST_OK;
+        for (uint32_t p = 0; p < count && done; p++) {
+            struct source_clock clock = {0};
+            uint32_t partitions;
+            done = source_clock_read(&clock, &partitions, bytes_of(committed[p].metadata)) &&
+                   clock.ended && committed[p].offset >= w->source_end[t][p];
+        }
+        free(committed);
+        if (!done) return false;
+    }
+    return true;
+}
+
+/* Aggregate has read every partial there is, and closed every pane. */
+static bool aggregate_done(struct worker *w, struct error *err)
+{
+    uint32_t count = w->plan->partitions;
+    struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
+    bool done = kafka_group_committed(
+                    w->observer, "aggregate", w->partials, count, committed, err) == ST_OK;
+    for (uint32_t p = 0; p < count && done; p++) {
+        struct aggregate_metadata metadata;
+        done = aggregate_metadata_read(&metadata, committed[p].metadata) && metadata.ended;
+    }
+    free(committed);
+    return done;
+}
+
+static bool sink_done(struct worker *w, struct error *err)
+{
+    uint32_t count = w->plan->partitions;
+    struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
+    int64_t *end = memory_zeroed(count, sizeof(*end));
+    bool done =
+        kafka_offsets_at(w->observer, w->rows, count, NULL, KAFKA_AT_END, end, err) == ST_OK &&
+        kafka_group_committed(w->observer, "sink", w->rows, count, committed, err) == ST_OK;
+    for (uint32_t p = 0; p < count && done; p++) {
+        int64_t at = committed[p].offset < 0 ? 0 : committed[p].offset;
+        done = at >= end[p];
+    }
+    free(committed);
+    free(end);
+    return done;
+}
+
+static bool batch_done(struct worker *w)
+{
+    struct error err;
+    return combine_done(w, &err) && aggregate_done(w, &err) && sink_done(w, &err);
+}
+
+static void *combine_main(void *self)
+{
+    combine_stage(self);
+    return NULL;
+}
+
+static void *aggregate_main(void *self)
+{
+    aggregate_stage(self);
+    return NULL;
+}
+
+static void *sink_main(void *self)
+{
+    sink_stage(self);
+    return NULL;
+}
+
+struct threads {
+    pthread_t thread[THREADS_MAX];
+    struct stage_thread self[THREADS_MAX];
+    size_t count;
+};
+
+static enum status threads_start(struct threads *threads, struct worker *w, uint64_t count,
+    void *(*run)(void *), struct error *err)
+{
+    for (uint32_t i = 0; i < count && threads->count < THREADS_MAX; i++) {
+        struct stage_thread *self = &threads->self[threads->count];
+        *self = (struct stage_thread){w, i};
+        int code = pthread_create(&threads->thread[threads->count], NULL, run, self);
+        if (code != 0)
+            return error_set(err, ST_FATAL, code, "cannot start a thread: %s", strerror(code));
+        threads->count++;
+    }
+    return ST_OK;
+}
+
+/* Watch over the stages: a signal, a failure, or the end of the batch. */
+static void watch(struct worker *w)
+{
+    int64_t asked_ns = clock_ns();
+    while (!worker_stopping(w)) {
+        clock_sleep(20 * NS_PER_MS);
+        if (command_stopped()) atomic_store(&w->stopping, true);
+        if (!w->batch.until_end || clock_ns() - asked_ns < DRAIN_ASK_MS * NS_PER_MS) continue;
+        if (batch_done(w)) atomic_store(&w->stopping, true);
+        asked_ns = clock_ns();
+    }
+}
+
+static enum status stages_run(struct worker *w, struct error *err)
+{
+    struct threads *threads = memory_zeroed(1, sizeof(*threads));
+    const struct config *config = w->config;
+    enum status status = threads_start(threads, w, config->threads.combine, combine_main, err);
+    if (status == ST_OK) {
+        status = threads_start(threads, w, config->threads.aggregate, aggregate_main, err);
+    }
+    if (status == ST_OK) status = threads_start(threads, w, config->threads.sink, sink_main, err);
+    if (status == ST_OK) {
+        log_info("worker", "running", "name=%s instance=%s plan=%016llx", config->name, w->instance,
+            (unsigned long long)w->plan->fingerprint);
+        watch(w);
+    }
+    atomic_store(&w->stopping, true);
+    for (size_t i = 0; i < threads->count; i++)
+        pthread_join(threads->thread[i], NULL);
+    free(threads);
+    return status;
+}
+
+static void worker_release(struct worker *w)
+{
+    for (size_t t = 0; w->source_end != NULL && t < w->config->topics.count; t++) {
+        free(w->source_end[t]);
+    }
+    free(w->source_end);
+    free(w->source_partitions);
+    kafka_observer_close(w->observer);
+}
+
+enum status worker_run(const struct config *config, const struct batch *batch, struct error *err)
+{
+    struct plan *plan = memory_zeroed(1, sizeof(*plan));
+    struct worker w = {.config = config, .plan = plan, .batch = *batch};
+    enum status status = plan_init(plan, config, err);
+    w.decoder = decoder_find(config->encoding);
+    instance_name(&w);
+    if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
+    if (status == ST_OK) status = topics_open(&w, err);
+    if (status == ST_OK) status = stages_run(&w, err);
+    if (status != ST_OK && command_stopped())
+        status = ST_OK; /* stopped while waiting for a broker */
+    if (status == ST_OK && atomic_load(&w.failed)) {
+        *err = w.failure;
+        status = ST_FATAL;
+    }
+    worker_release(&w);
+    free(plan);
+    return status;
+}

@@ -1,0 +1,54 @@
+#include "operators/glob.h"
+
+static unsigned hex_value(uint8_t digit)
+{
+    return digit <= '9' ? (unsigned)digit - '0' : (digit | 0x20U) - 'a' + 10;
+}
+
+static bool is_hex(uint8_t byte)
+{
+    uint8_t small = byte | 0x20;
+    return (byte >= '0' && byte <= '9') || (small >= 'a' && small <= 'f');
+}
+
+/* The byte that stands at `at`, and how far the next one is. */
+static uint8_t byte_at(struct bytes encoded, size_t at, size_t *step)
+{
+    const uint8_t *from = encoded.data + at;
+    bool written_out = *from == '%' && encoded.size - at > 2 && is_hex(from[1]) && is_hex(from[2]);
+    *step = written_out ? 3 : 1;
+    return written_out ? (uint8_t)(hex_value(from[1]) << 4 | hex_value(from[2])) : *from;
+}
+
+/*
+ * On a mismatch the last `*` takes one byte more and the rest is tried again; earlier ones need not
+ * change, for they have matched as little as they could. So the time is at most both lengths'
+ * product.
+ */
+bool glob_matches(const char *pattern, struct bytes encoded)
+{
+    const char *star = NULL; /* what follows the last `*` */
+    size_t taken = 0;        /* where what it takes ends */
+    size_t at = 0, step;
+    while (at < encoded.size) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            taken = at;
+            continue;
+        }
+        uint8_t byte = byte_at(encoded, at, &step);
+        if (*pattern != '\0' && (*pattern == '?' || (uint8_t)*pattern == byte)) {
+            pattern++;
+            at += step;
+            continue;
+        }
+        if (star == NULL) return false;
+        byte_at(encoded, taken, &step);
+        taken += step;
+        at = taken;
+        pattern = star;
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}

@@ -1,0 +1,52 @@
+#include "operators/operator.h"
+
+#include "engine/base/text.h"
+
+#include <stdio.h>
+
+enum { HINTS = 3 };
+
+/* The columns nearest to `wanted`, nearest first, -1 where there are no more. */
+static void columns_near(const struct columns *columns, const char *wanted, int near[HINTS])
+{
+    size_t distance[HINTS];
+    for (int i = 0; i < HINTS; i++) {
+        near[i] = -1;
+        distance[i] = SIZE_MAX;
+    }
+    for (int column = 0; column < COLUMN_COUNT; column++) {
+        if (columns->name[column][0] == '\0') continue;
+        size_t far = text_distance(wanted, columns->name[column]);
+        int to = HINTS;
+        for (; to > 0 && far < distance[to - 1]; to--) {
+            if (to == HINTS) continue;
+            near[to] = near[to - 1];
+            distance[to] = distance[to - 1];
+        }
+        if (to == HINTS) continue;
+        near[to] = column;
+        distance[to] = far;
+    }
+}
+
+enum status operator_column(const char *owner, const char *wanted, const struct columns *columns,
+    int *column, struct error *err)
+{
+    int found = columns_find(columns, bytes_of(wanted));
+    if (found >= 0 && wanted[0] != '\0') {
+        *column = found;
+        return ST_OK;
+    }
+    int near[HINTS];
+    columns_near(columns, wanted, near);
+    char hints[HINTS * (COLUMN_NAME_BYTES + 2)] = "";
+    size_t size = 0;
+    for (int i = 0; i < HINTS && near[i] >= 0; i++) {
+        size += (size_t)snprintf(
+            hints + size, sizeof(hints) - size, "%s%s", i > 0 ? ", " : "", columns->name[near[i]]);
+    }
+    return error_set(err, ST_FATAL, 0,
+        "%s: no column is called \"%.64s\". The nearest are %s; an operator's column can be read "
+        "by those after it.",
+        owner, wanted, hints);
+}

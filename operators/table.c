@@ -1,0 +1,19 @@
+/* Every measure and operator there is. Adding one is its file and its line here. */
+#include "operators/measure.h"
+#include "operators/operator.h"
+
+extern const struct measure measure_count, measure_errors, measure_latency;
+extern const struct window_operator window_operator_zscore, window_operator_rules;
+
+const struct measure *const measures[] = {
+    &measure_count, /* first: others report ratios of its spans */
+    &measure_errors,
+    &measure_latency,
+    NULL,
+};
+
+const struct window_operator *const window_operators[] = {
+    &window_operator_zscore, /* first: rules may read its columns */
+    &window_operator_rules,
+    NULL,
+};

@@ -1,0 +1,144 @@
+/*
+ * zscore: how far a pane's value is from the series' own recent past, in standard deviations.
+ *
+ * The past is the last `history` panes that had a value. A pane is scored before it joins them, so
+ * that it is not compared with itself.
+ *
+ * A series that hardly moves would score high on every ripple, so a deviation below a share of the
+ * mean is not believed. Where no deviation is left at all, there is no score.
+ */
+#include "operators/operator.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include <gsl/gsl_statistics_double.h>
+
+enum {
+    HISTORY_MIN = 2, /* a deviation takes two values */
+    HISTORY_MAX = 1440,
+    WARMUP_MAX = 1000000,
+};
+
+struct zscore {
+    const char *column;
+    uint64_t history;
+    uint64_t warmup;
+    double deviation_floor;
+
+    int64_t pane_ns;
+    int reads, writes; /* columns */
+};
+
+struct zscore_state {
+    uint64_t seen;  /* panes with a value */
+    double value[]; /* [history], a ring: the next goes to seen % history */
+};
+
+static const struct option zscore_options[] = {
+    OPTION(TEXT, zscore, column, NULL, "column to score; the score is called <column>_z"),
+    OPTION(COUNT, zscore, history, "60", "panes the baseline remembers, 2 to 1440"),
+    OPTION(COUNT, zscore, warmup, "30", "panes to see before the first score"),
+    OPTION(NUMBER, zscore, deviation_floor, "1%",
+        "share of the mean below which a deviation is not believed"),
+    {0},
+};
+
+static enum status zscore_check(const struct zscore *z, struct error *err)
+{
+    if (z->history < HISTORY_MIN || z->history > HISTORY_MAX) {
+        return error_set(err, ST_FATAL, 0, "zscore: history is %llu panes, want %d to %d",
+            (unsigned long long)z->history, HISTORY_MIN, HISTORY_MAX);
+    }
+    if (z->warmup > WARMUP_MAX) {
+        return error_set(err, ST_FATAL, 0, "zscore: warmup is %llu panes, want at most %d",
+            (unsigned long long)z->warmup, WARMUP_MAX);
+    }
+    if (!(z->deviation_floor >= 0 && isfinite(z->deviation_floor))) {
+        return error_set(err, ST_FATAL, 0,
+            "zscore: deviation_floor is %g, want a share of the mean, such as 1%%",
+            z->deviation_floor);
+    }
+    return ST_OK;
+}
+
+/* Name the column of scores, in the first slot that is free. */
+static enum status zscore_claim(struct zscore *z, struct columns *columns, struct error *err)
+{
+    char name[2 * COLUMN_NAME_BYTES];
+    int size = snprintf(name, sizeof(name), "%s_z", columns->name[z->reads]);
+    if (size >= COLUMN_NAME_BYTES) {
+        return error_set(err, ST_FATAL, 0, "zscore: the name %s has %d bytes, want at most %d",
+            name, size, COLUMN_NAME_BYTES - 1);
+    }
+    if (columns_find(columns, bytes_of(name)) >= 0) {
+        return error_set(err, ST_FATAL, 0,
+            "zscore: column %s is scored already. Remove one of the two entries.", z->column);
+    }
+    for (int column = COLUMN_SCORE; column < COLUMN_COUNT; column++) {
+        if (columns->name[column][0] != '\0') continue;
+        memcpy(columns->name[column], name, (size_t)size + 1);
+        z->writes = column;
+        return ST_OK;
+    }
+    return error_set(err, ST_FATAL, 0,
+        "zscore: there is no room for column %s: operators may add %d columns. Remove an entry.",
+        name, SCORES_MAX);
+}
+
+static enum status zscore_prepare(
+    void *self, struct columns *columns, int64_t pane_ns, const int64_t *windows, struct error *err)
+{
+    (void)windows;
+    struct zscore *z = self;
+    z->pane_ns = pane_ns;
+    enum status status = zscore_check(z, err);
+    if (status == ST_OK) status = operator_column("zscore", z->column, columns, &z->reads, err);
+    if (status == ST_OK) status = zscore_claim(z, columns, err);
+    return status;
+}
+
+static size_t zscore_state_bytes(const void *self)
+{
+    const struct zscore *z = self;
+    return sizeof(struct zscore_state) + (size_t)z->history * sizeof(double);
+}
+
+static void zscore_score(
+    const struct zscore *z, const struct zscore_state *s, double value, struct row *row)
+{
+    size_t known = (size_t)(s->seen < z->history ? s->seen : z->history);
+    if (s->seen < z->warmup || known < HISTORY_MIN) return;
+
+    double mean = gsl_stats_mean(s->value, 1, known);
+    double deviation = gsl_stats_sd_m(s->value, 1, known, mean);
+    deviation = fmax(deviation, z->deviation_floor * fabs(mean));
+    double score = (value - mean) / deviation;
+    if (deviation > 0 && isfinite(score)) row_set_number(row, z->writes, score);
+}
+
+static void zscore_step(const void *self, void *state, struct row *row, struct transition *out)
+{
+    (void)out;
+    const struct zscore *z = self;
+    struct zscore_state *s = state;
+    if (row->rolling || row->end_ns - row->start_ns != z->pane_ns) return;
+    if (!row_has(row, z->reads)) return;
+    double value = row_number(row, z->reads);
+    if (!isfinite(value)) return;
+
+    zscore_score(z, s, value, row);
+    s->value[s->seen % z->history] = value;
+    s->seen++;
+}
+
+extern const struct window_operator window_operator_zscore;
+const struct window_operator window_operator_zscore = {
+    .name = "zscore",
+    .help = "distance of a pane's value from the series' recent past, in standard deviations",
+    .options = zscore_options,
+    .self_bytes = sizeof(struct zscore),
+    .prepare = zscore_prepare,
+    .state_bytes = zscore_state_bytes,
+    .step = zscore_step,
+};

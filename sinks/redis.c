@@ -1,0 +1,149 @@
+/*
+ * The Redis store: rows, history and alerts under one prefix. sinks/REDIS.md says what is where.
+ */
+#include "engine/base/memory.h"
+#include "sinks/redis_batch.h"
+#include "sinks/redis_key.h"
+#include "sinks/redis_script.h"
+#include "sinks/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct redis_store {
+    struct redis_link link;
+    struct store_config config; /* its texts are copies */
+    struct redis_batch batch;
+    char plan[17];
+    uint64_t described; /* the connection on which the layout was last described; 0: none */
+    struct buffer key;  /* scratch */
+};
+
+static void redis_close(void *self)
+{
+    struct redis_store *store = self;
+    if (store == NULL) return;
+    redis_batch_release(&store->batch);
+    redis_link_release(&store->link);
+    buffer_release(&store->key);
+    free((char *)store->config.prefix);
+    free((struct store_history *)store->config.history);
+    free(store);
+}
+
+/* The URL is read here; connecting waits until there is something to do. */
+static enum status redis_open(void **self, const struct store_config *config, struct error *err)
+{
+    struct redis_store *store = memory_zeroed(1, sizeof(*store));
+    store->config = *config;
+    store->config.url = NULL; /* it may hold a password */
+    store->config.prefix = memory_text(config->prefix, strlen(config->prefix));
+    struct store_history *history = memory_zeroed(config->histories + 1, sizeof(*history));
+    if (config->histories != 0)
+        memcpy(history, config->history, config->histories * sizeof(*history));
+    store->config.history = history;
+    snprintf(store->plan, sizeof(store->plan), "%016" PRIx64, config->plan);
+    redis_batch_init(&store->batch, &store->config, &store->link);
+
+    enum status status = redis_link_init(&store->link, config->url, config->timeout_ns, err);
+    if (status != ST_OK) {
+        redis_close(store);
+        return status;
+    }
+    *self = store;
+    return ST_OK;
+}
+
+static struct bytes key_of(struct redis_store *store, const char *kind)
+{
+    return redis_key(&store->key, store->config.prefix, kind, (struct bytes){0});
+}
+
+/* An offset as Redis gave it: -1 for none and for what is no offset. */
+static int64_t offset_of(const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_INTEGER) return reply->integer;
+    if (reply->type != REDIS_REPLY_STRING) return -1;
+    char *end;
+    long long offset = strtoll(reply->str, &end, 10);
+    return *end == '\0' && reply->len != 0 && offset >= 0 ? offset : -1;
+}
+
+static enum status redis_place(void *self, int32_t partition, int64_t *applied, struct error *err)
+{
+    struct redis_store *store = self;
+    struct redis_link *link = &store->link;
+    enum status status = redis_link_connect(link, err);
+    if (status != ST_OK) return status;
+
+    redis_link_text(link, "HMGET");
+    redis_link_bytes(link, key_of(store, "applied"));
+    redis_link_text(link, "plan");
+    redis_link_number(link, partition);
+    redis_link_end(link);
+    redisReply *reply = NULL;
+    status = redis_link_send(link, err);
+    if (status == ST_OK) status = redis_link_reply(link, "tell its place", &reply, err);
+    if (status != ST_OK) return status;
+
+    *applied = -1;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+        const redisReply *plan = reply->element[0];
+        bool ours = plan->type == REDIS_REPLY_STRING && strcmp(plan->str, store->plan) == 0;
+        if (ours) *applied = offset_of(reply->element[1]);
+    }
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+static void put_script(
+    struct redis_store *store, int32_t partition, const struct store_batch *records)
+{
+    struct redis_link *link = &store->link;
+    redis_link_text(link, "EVAL");
+    redis_link_text(link, redis_script);
+    redis_link_number(link, REDIS_SCRIPT_KEYS);
+    redis_link_bytes(link, key_of(store, "applied"));
+    redis_link_bytes(link, key_of(store, "alerts:active"));
+    redis_link_text(link, store->plan);
+    redis_link_number(link, partition);
+    redis_link_number(link, records->prev);
+    redis_link_number(link, records->last);
+    if (store->described != link->connections) redis_batch_about(&store->batch);
+    redis_batch_put(&store->batch, records);
+    redis_link_end(link);
+}
+
+static enum status redis_apply(void *self, int32_t partition, const struct store_batch *records,
+    int64_t *applied, struct error *err)
+{
+    struct redis_store *store = self;
+    enum status status = redis_link_connect(&store->link, err);
+    if (status != ST_OK) return status;
+
+    put_script(store, partition, records);
+    redisReply *reply = NULL;
+    status = redis_link_send(&store->link, err);
+    if (status == ST_OK) status = redis_link_reply(&store->link, "apply rows", &reply, err);
+    if (status != ST_OK) {
+        store->described = 0;
+        return status;
+    }
+    *applied = offset_of(reply);
+    freeReplyObject(reply);
+    store->described = *applied >= records->last ? store->link.connections : 0;
+    if (*applied >= records->last) return ST_OK;
+    return error_set(err, ST_LOST, 0,
+        "redis: partition %d holds offset %lld (-1: none of this plan), the batch follows %lld: "
+        "the log is to be read again from there",
+        partition, (long long)*applied, (long long)records->prev);
+}
+
+const struct store store_redis = {
+    .name = "redis",
+    .open = redis_open,
+    .place = redis_place,
+    .apply = redis_apply,
+    .close = redis_close,
+};

@@ -1,0 +1,175 @@
+#include "tests/support/redis_server.h"
+
+#include "engine/base/clock.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WAIT_TRIES = 500, TEXTS = 8, WORDS_MAX = 64 };
+
+static const char *options_of[REDIS_SERVER_OPTIONS_MAX + 1]; /* of the server started last */
+
+static void give_up(const char *why)
+{
+    fprintf(stderr, "redis-server for a test: %s\n", why);
+    exit(1);
+}
+
+void redis_server_require(void)
+{
+    if (system("command -v redis-server >/dev/null") == 0) return;
+    const char *ci = getenv("CI");
+    printf("redis-server is not installed: apt-get install redis-server\n");
+    exit(ci != NULL && strcmp(ci, "true") == 0 ? 1 : 77);
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = 0};
+    socklen_t size = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
+        give_up("no free port");
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+/* In the child: become redis-server, and end with the test. */
+static void become(const struct redis_server *server, pid_t parent)
+{
+    char port[16], log[128];
+    snprintf(port, sizeof(port), "%d", server->port);
+    snprintf(log, sizeof(log), "%s/redis.log", server->folder);
+    const char *words[REDIS_SERVER_OPTIONS_MAX + 20] = {"redis-server", "--port", port, "--bind",
+        "127.0.0.1", "--unixsocket", server->socket, "--save", "", "--appendonly", "no", "--dir",
+        server->folder, "--logfile", log};
+    size_t count = 15;
+    for (const char *const *o = options_of; *o != NULL; o++)
+        words[count++] = *o;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    execvp(words[0], (char *const *)words);
+    _exit(127);
+}
+
+static void connect_client(struct redis_server *server)
+{
+    for (int tries = 0; tries < WAIT_TRIES; tries++) {
+        redisContext *client = redisConnectUnix(server->socket);
+        redisReply *reply = client->err == 0 ? redisCommand(client, "PING") : NULL;
+        bool ready = reply != NULL && strncmp(reply->str, "LOADING", 7) != 0;
+        if (reply != NULL) freeReplyObject(reply);
+        if (ready) {
+            server->client = client;
+            return;
+        }
+        redisFree(client);
+        clock_sleep(20 * NS_PER_MS);
+    }
+    give_up("it does not answer");
+}
+
+static void launch(struct redis_server *server)
+{
+    pid_t parent = getpid();
+    fflush(NULL);
+    server->pid = fork();
+    if (server->pid < 0) give_up("no process for it");
+    if (server->pid == 0) become(server, parent);
+    connect_client(server);
+}
+
+void redis_server_start(struct redis_server *server, const char *const *options)
+{
+    *server = (struct redis_server){.port = free_port()};
+    snprintf(server->folder, sizeof(server->folder), "/tmp/weir-redis.XXXXXX");
+    if (mkdtemp(server->folder) == NULL) give_up("no temporary folder");
+    snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->folder);
+    snprintf(server->unix_url, sizeof(server->unix_url), "unix://%s", server->socket);
+    snprintf(server->tcp_url, sizeof(server->tcp_url), "redis://127.0.0.1:%d", server->port);
+
+    size_t count = 0;
+    for (; options != NULL && options[count] != NULL && count < REDIS_SERVER_OPTIONS_MAX; count++)
+        options_of[count] = options[count];
+    options_of[count] = NULL;
+    launch(server);
+}
+
+void redis_server_kill(struct redis_server *server)
+{
+    if (server->client != NULL) redisFree(server->client);
+    server->client = NULL;
+    if (server->pid == 0) return;
+    kill(server->pid, SIGKILL);
+    waitpid(server->pid, NULL, 0);
+    server->pid = 0;
+}
+
+void redis_server_restart(struct redis_server *server)
+{
+    unlink(server->socket);
+    launch(server);
+}
+
+static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *ftw)
+{
+    (void)stat;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void redis_server_stop(struct redis_server *server)
+{
+    redis_server_kill(server);
+    nftw(server->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+redisReply *redis_server_do(struct redis_server *server, const char *line)
+{
+    char copy[4096];
+    const char *words[WORDS_MAX];
+    int count = 0;
+    char *rest = NULL;
+    snprintf(copy, sizeof(copy), "%s", line);
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL && count < WORDS_MAX;
+         word = strtok_r(NULL, " ", &rest))
+        words[count++] = word;
+    redisReply *reply = redisCommandArgv(server->client, count, words, NULL);
+    if (reply == NULL) give_up("the connection of the test was lost");
+    return reply;
+}
+
+const char *redis_server_text(struct redis_server *server, const char *line)
+{
+    static char texts[TEXTS][4096];
+    static unsigned next;
+    char *text = texts[next++ % TEXTS];
+    redisReply *reply = redis_server_do(server, line);
+    snprintf(text, sizeof(texts[0]), "%s", reply->str == NULL ? "" : reply->str);
+    freeReplyObject(reply);
+    return text;
+}
+
+long long redis_server_number(struct redis_server *server, const char *line)
+{
+    redisReply *reply = redis_server_do(server, line);
+    long long number = -1000;
+    if (reply->type == REDIS_REPLY_INTEGER) number = reply->integer;
+    if (reply->type == REDIS_REPLY_NIL) number = -1;
+    if (reply->type == REDIS_REPLY_STRING) number = strtoll(reply->str, NULL, 10);
+    freeReplyObject(reply);
+    return number;
+}

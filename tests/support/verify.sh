@@ -1,0 +1,81 @@
+#!/bin/bash
+# Everything that is too slow for every day: another compiler, sanitizers, fuzzers, and the flow tests
+# that are short enough with a sanitized weir between the real servers.
+#
+#     FUZZ_SECONDS=60 tests/support/verify.sh
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+JOBS=$(nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS=${FUZZ_SECONDS:-60}
+FLOWS_UNDER_ASAN='flow/test_(oracle|generated|crash|demo)'
+
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+step() {
+    echo
+    echo "=== $*"
+}
+
+build() {
+    cmake --preset "$@" >build/verify-cmake.log || { cat build/verify-cmake.log && exit 1; }
+    cmake --build "build/$1" -j"$JOBS" -- --no-print-directory >build/verify-build.log 2>&1 ||
+        { tail -40 build/verify-build.log && exit 1; }
+}
+
+# tests BUILD_FOLDER [ctest options]: with the real servers.
+tests() {
+    local folder=$1
+    shift
+    bash tests/support/with_servers.sh \
+        ctest --test-dir "$folder/tests" --output-on-failure --no-tests=error "$@" || exit 1
+}
+
+# One fuzzer; its new inputs stay in the build folder, what it crashes on is named by libFuzzer.
+fuzz() {
+    local fuzzer=$1 name corpus
+    name=$(basename "$fuzzer")
+    corpus=build/fuzz/corpus/$name
+    mkdir -p "$corpus"
+    local seeds=()
+    [ ! -d "tests/fuzz/corpus/$name" ] || seeds=("tests/fuzz/corpus/$name")
+    "$fuzzer" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="build/fuzz/" "$corpus" "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 ||
+        { tail -40 "build/fuzz/$name.log" && return 1; }
+    echo "$name: $(grep -o 'number_of_executed_units: *[0-9]*' "build/fuzz/$name.log" | tr -s ' ')"
+}
+
+# All fuzzers, two at a time.
+fuzz_all() {
+    local fuzzers=(build/fuzz/tests/fuzz_*) pids=() failed=0 i
+    for ((i = 0; i < ${#fuzzers[@]}; i += 2)); do
+        pids=()
+        for fuzzer in "${fuzzers[@]:i:2}"; do
+            [ -f "$fuzzer" ] && [ -x "$fuzzer" ] || continue
+            fuzz "$fuzzer" &
+            pids+=($!)
+        done
+        for pid in "${pids[@]}"; do wait "$pid" || failed=1; done
+    done
+    return $failed
+}
+
+mkdir -p build
+step "clang, warnings are errors; unit tests"
+build clang
+tests build/clang -L unit
+
+step "ThreadSanitizer: unit tests"
+build tsan
+tests build/tsan -L unit
+
+step "AddressSanitizer and UBSan: unit tests, and flow tests with the real Kafka and Redis"
+build asan
+tests build/asan -R "^unit/|$FLOWS_UNDER_ASAN"
+
+step "fuzzers, $FUZZ_SECONDS s each, two at a time"
+build fuzz
+fuzz_all || exit 1
+
+step "verified"
