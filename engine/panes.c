@@ -13,7 +13,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 enum {
     BATCH = 32, /* spans whose memory is fetched at the same time */
@@ -60,10 +59,7 @@ struct panes *panes_new(const struct plan *plan, uint64_t memory_bytes, uint64_t
     panes->cell_bytes = (sizeof(struct pane_cell) + plan->layout.bytes + 15) & ~(size_t)15;
     panes->cells_soft = memory_bytes / (panes->cell_bytes + CELL_GROWTH + 2 * sizeof(struct slot));
     panes->cells_max = panes->cells_soft + (size_t)SPANS_MAX * plan->views;
-    panes->cell = mmap(NULL, panes->cells_max * panes->cell_bytes, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (panes->cell == MAP_FAILED) memory_take(SIZE_MAX); /* says how much is missing, and ends */
-    madvise(panes->cell, panes->cells_max * panes->cell_bytes, MADV_HUGEPAGE);
+    panes->cell = memory_reserve(panes->cells_max * panes->cell_bytes);
     panes->slots = SLOTS_FIRST;
     panes->slot = memory_zeroed(panes->slots, sizeof(*panes->slot));
     return panes;
@@ -72,7 +68,7 @@ struct panes *panes_new(const struct plan *plan, uint64_t memory_bytes, uint64_t
 void panes_free(struct panes *panes)
 {
     if (panes == NULL) return;
-    munmap(panes->cell, panes->cells_max * panes->cell_bytes);
+    memory_unreserve(panes->cell, panes->cells_max * panes->cell_bytes);
     free(panes->slot);
     free(panes->order);
     pool_release(&panes->pool);

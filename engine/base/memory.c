@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *memory_checked(void *memory, size_t count, size_t bytes)
 {
@@ -35,4 +36,18 @@ char *memory_text(const char *text, size_t bytes)
     if (bytes != 0) memcpy(copy, text, bytes);
     copy[bytes] = '\0';
     return copy;
+}
+
+void *memory_reserve(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory_checked(memory == MAP_FAILED ? NULL : memory, 1, bytes);
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
+}
+
+void memory_unreserve(void *memory, size_t bytes)
+{
+    munmap(memory, bytes);
 }

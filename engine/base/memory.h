@@ -14,4 +14,8 @@ void *memory_zeroed(size_t count, size_t bytes);            /* as calloc */
 void *memory_resize(void *old, size_t count, size_t bytes); /* as reallocarray; `old` is consumed */
 char *memory_text(const char *text, size_t bytes);          /* a NUL-terminated copy */
 
+/* Address space of zeroed pages that cost nothing until touched; ended by memory_unreserve. */
+void *memory_reserve(size_t bytes);
+void memory_unreserve(void *memory, size_t bytes);
+
 #endif

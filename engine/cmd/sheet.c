@@ -158,6 +158,7 @@ void sheet_write(
     if (width != 0) squeeze(sheet, of, width);
 
     for (size_t line = 0; line <= rows; line++) {
+        size_t begin = out->size;
         for (size_t c = 0; c < sheet->columns; c++) {
             struct bytes text =
                 line == 0 ? bytes_of(sheet->column[c].title) : cell_at(sheet, line - 1, c);
@@ -165,6 +166,8 @@ void sheet_write(
             write_cell(text, of[c], sheet->column[c].align, last, out);
             if (!last) buffer_append(out, gap, strlen(gap));
         }
+        struct bytes whole = {out->data + begin, out->size - begin};
+        if (width != 0) out->size = begin + first_characters(whole, width).size;
         buffer_append(out, line_end, strlen(line_end));
     }
 }

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { ALERTS_SHOWN = 10, HEIGHT_MIN = 8 };
+enum { ALERTS_SHOWN = 10 };
 #define TIMEOUT_NS  (5 * NS_PER_S)
 #define INTERVAL_NS (100 * NS_PER_MS) /* at the least */
 
@@ -74,6 +74,7 @@ struct picture {
     const char *line_end;
     bool terminal;
     struct sheet sheet;
+    char title[BOARD_QUANTILES][BOARD_NAME_BYTES];
     struct buffer out, text;
 };
 
@@ -100,22 +101,25 @@ static void put_head(struct picture *p, const struct board *board)
     put_line(p, from);
 }
 
+static size_t quantiles(const struct board *board)
+{
+    size_t count = 0;
+    while (count < BOARD_QUANTILES && board->quantile[count][0] != '\0')
+        count++;
+    return count;
+}
+
 static void put_columns(struct picture *p, const struct board *board)
 {
-    static const char *const titles[][2] = {
-        {"p50", "P50"}, {"p90", "P90"}, {"p95", "P95"}, {"p99", "P99"}, {"p99.9", "P99.9"}};
     sheet_reset(&p->sheet);
     sheet_column(&p->sheet, "SERVICE", SHEET_LEFT, true);
     sheet_column(&p->sheet, "OPERATION", SHEET_LEFT, true);
     sheet_column(&p->sheet, "KIND", SHEET_LEFT, false);
     sheet_column(&p->sheet, "RATE/S", SHEET_RIGHT, false);
     sheet_column(&p->sheet, "ERR%", SHEET_RIGHT, false);
-    for (size_t q = 0; q < BOARD_QUANTILES; q++) {
-        const char *title = board->quantile[q];
-        for (size_t t = 0; t < sizeof(titles) / sizeof(titles[0]); t++) {
-            if (strcmp(title, titles[t][0]) == 0) title = titles[t][1];
-        }
-        sheet_column(&p->sheet, title, SHEET_RIGHT, false);
+    for (size_t q = 0; q < quantiles(board); q++) {
+        snprintf(p->title[q], sizeof(p->title[q]), "P%s", board->quantile[q] + 1);
+        sheet_column(&p->sheet, p->title[q], SHEET_RIGHT, false);
     }
     sheet_column(&p->sheet, "Z", SHEET_RIGHT, false);
     sheet_column(&p->sheet, "CAPT%", SHEET_RIGHT, false);
@@ -155,14 +159,14 @@ static void ms_cell(struct picture *p, double ms)
     sheet_number(&p->sheet, ms < 10 ? 2 : ms < 100 ? 1 : 0, ms);
 }
 
-static void put_row(struct picture *p, const struct board_line *line)
+static void put_row(struct picture *p, const struct board *board, const struct board_line *line)
 {
     dimension_cell(p, line->series, "service");
     operation_cell(p, line->series);
     dimension_cell(p, line->series, "kind");
     sheet_number(&p->sheet, line->rate_per_s < 100 ? 2 : 0, line->rate_per_s);
     sheet_number(&p->sheet, 2, 100 * line->error_ratio);
-    for (size_t q = 0; q < BOARD_QUANTILES; q++)
+    for (size_t q = 0; q < quantiles(board); q++)
         ms_cell(p, line->quantile_ms[q]);
     if (isnan(line->z))
         sheet_cell(&p->sheet, (struct bytes){0});
@@ -219,8 +223,7 @@ static size_t rows_shown(const struct picture *p, const struct board *board)
     size_t below = board->alerts.count > ALERTS_SHOWN ? ALERTS_SHOWN + 1 : board->alerts.count;
     if (p->height == 0) return board->count;
     size_t taken = 3 + (below == 0 ? 0 : below + 1);
-    size_t least = HEIGHT_MIN < p->height ? HEIGHT_MIN / 2 : 1;
-    return p->height > taken + least ? p->height - taken : least;
+    return p->height > taken ? p->height - taken : 1;
 }
 
 static void put_empty(struct picture *p)
@@ -243,7 +246,7 @@ static void draw(struct picture *p, const struct board *board)
         size_t rows = rows_shown(p, board);
         put_columns(p, board);
         for (size_t i = 0; i < board->count && i < rows; i++)
-            put_row(p, &board->line[i]);
+            put_row(p, board, &board->line[i]);
         sheet_write(&p->sheet, p->width, rows, p->line_end, &p->out);
     }
     put_alerts(p, board);

@@ -43,7 +43,7 @@ oracle() {
 
 # The plan that most tests run under, once for weir and once for the oracle.
 PLAN_FOR_WEIR=(
-    --set time=records --set pane=10s --set lateness=30s --set skew=5s --set allowed_lateness=5m
+    --set time=records --set start=earliest --set pane=10s --set lateness=30s --set skew=5s --set allowed_lateness=5m
     --set windows='[1m, 5m, 1h]' --set quantiles='[0.5, 0.95, 0.99]' --set thresholds='[50ms, 250ms, 1s]'
 )
 PLAN_FOR_ORACLE=(
@@ -131,4 +131,30 @@ check_ranges() {
     done <"$WORK/ranges.out"
     [ "$checked" = "$count" ] || fail "only $checked of $count ranges were checked"
     echo "$checked random ranges: quantiles within 0.55 %"
+}
+
+# What Redis shows under prefix $1, as `weir_oracle shown` reads it.
+shown_lines() {
+    local key rest
+    redis-cli -u "$WEIR_TEST_REDIS" --scan --pattern "$1:*" | while read -r key; do
+        rest=${key#"$1":}
+        case "$rest" in
+        now:*)
+            redis-cli -u "$WEIR_TEST_REDIS" hgetall "$key" | paste - - | sed "s|^|now\t${rest#now:}\t|"
+            ;;
+        history:*)
+            rest=${rest#history:} # resolution:series:bucket
+            redis-cli -u "$WEIR_TEST_REDIS" hgetall "$key" | paste - - |
+                sed "s|^|history\t$(echo "${rest#*:}" | sed 's/:[^:]*$//')\t${rest%%:*} |"
+            ;;
+        esac
+    done
+}
+
+# Redis shows what the rows topic of $1 says: the newest rolling rows, and all history.
+check_redis() {
+    shown_lines "$1" >"$WORK/$1.shown"
+    oracle shown --rows-topic "$1.rows" <"$WORK/$1.shown" >"$WORK/shown.out" ||
+        { cat "$WORK/shown.out" && fail "$1: Redis does not show what the rows topic says"; }
+    tail -1 "$WORK/shown.out"
 }

@@ -13,4 +13,5 @@ tail -1 "$WORK/replay.log"
 
 run_workers "$RUN" "$topic" 2
 check_rows "$RUN" "$topic"
+check_redis "$RUN"
 check_ranges "$RUN" "$topic" 20

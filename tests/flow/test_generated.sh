@@ -10,6 +10,7 @@ generate "$topic" --since 20m --seed 7 --late 5% --out-of-order 5% --skewed 2% -
 
 run_workers "$RUN" "$topic" 2
 check_rows "$RUN" "$topic"
+check_redis "$RUN"
 check_ranges "$RUN" "$topic" 20
 
 # Less patience: the same spans are now often too late.

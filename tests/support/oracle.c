@@ -12,9 +12,10 @@ static const char usage[] =
     "  rows      --topic T --rows-topic R   compare R with what follows from T\n"
     "  ranges    --topic T --count N        N random `series from_ms to_ms quantile true_ms`\n"
     "  quantile  --topic T --series S --from MS --to MS --quantile Q\n"
-    "  services  --topic T                  services that T's spans name, one a line\n"
+    "  spans     --topic T                  how many spans T holds, and of which kinds\n"
     "  dump      --rows-topic R             all closed rows and alerts, in order, without wall "
     "clocks\n"
+    "  shown     --rows-topic R <LINES      compare R with what Redis shows; see oracle.h\n"
     "  total     --rows-topic R             what the last rows of the finest slices add up to\n"
     "  feed      [--topic T] --rows-topic R a small input and its rows [--tamper N: one is wrong]\n"
     "  create    --topic T --partitions N\n"
@@ -53,7 +54,7 @@ void *array_room(void *array, size_t count, size_t *capacity, size_t item_bytes)
 
 /* --- options --------------------------------------------------------------------------------- */
 
-static int64_t duration_ns(const char *text)
+int64_t duration_ns(const char *text)
 {
     static const struct {
         const char *unit;
@@ -280,23 +281,34 @@ static unsigned random_below(unsigned *seed, unsigned limit)
     return (unsigned)rand_r(seed) % limit;
 }
 
-/* One random range of whole minutes that holds spans of a random series. */
+/* One random range of whole, closed minutes that holds spans of a random series; -1: not this time. */
+static double range_try(const struct book *book, unsigned *seed, struct wanted *range)
+{
+    static const char *const quantiles[] = {"0.01", "0.5", "0.9", "0.95", "0.99", "1"};
+    const int64_t minute_ms = 60000, pane_ms = book->plan->pane_ns / NS_PER_MS;
+    const struct sighting *s = &book->sighting[random_below(seed, (unsigned)book->sightings)];
+    int64_t minute = floor_div(s->pane * pane_ms, minute_ms);
+    range->series = book->series[s->series];
+    range->quantile = quantiles[random_below(seed, sizeof(quantiles) / sizeof(quantiles[0]))];
+    range->from_ms = (minute - random_below(seed, 3)) * minute_ms;
+    range->to_ms = (minute + 1 + random_below(seed, 3)) * minute_ms;
+    if (range->to_ms > (book->last_pane + 1) * pane_ms) return -1;
+    return true_quantile(
+        book, s->series, range->from_ms, range->to_ms, strtod(range->quantile, NULL));
+}
+
 static void range_print(const struct book *book, unsigned *seed)
 {
-    static const double quantiles[] = {0.01, 0.5, 0.9, 0.95, 0.99, 1};
-    const int64_t minute_ns = 60000 * NS_PER_MS, pane_ns = book->plan->pane_ns;
-    double value = -1;
-    while (value < 0) {
-        const struct sighting *s = &book->sighting[random_below(seed, (unsigned)book->sightings)];
-        int64_t minute = floor_div(s->pane * pane_ns, minute_ns);
-        int64_t from_ms = (minute - random_below(seed, 3)) * minute_ns / NS_PER_MS;
-        int64_t to_ms = (minute + 1 + random_below(seed, 3)) * minute_ns / NS_PER_MS;
-        double q = quantiles[random_below(seed, sizeof(quantiles) / sizeof(quantiles[0]))];
-        value = true_quantile(book, s->series, from_ms, to_ms, q);
-        if (value >= 0)
-            printf("%s %" PRId64 " %" PRId64 " %g %.9g\n", book->series[s->series], from_ms, to_ms,
-                q, value);
+    enum { TRIES = 100000 };
+    struct wanted range = {0};
+    for (int tries = 0; tries < TRIES; tries++) {
+        double value = range_try(book, seed, &range);
+        if (value < 0) continue;
+        printf("%s %" PRId64 " %" PRId64 " %s %.9g\n", range.series, range.from_ms, range.to_ms,
+            range.quantile, value);
+        return;
     }
+    die("no whole minute holds spans");
 }
 
 static int command_ranges(const struct wanted *wanted)
@@ -311,15 +323,20 @@ static int command_ranges(const struct wanted *wanted)
     return 0;
 }
 
-static int command_services(const struct wanted *wanted)
+static int command_spans(const struct wanted *wanted)
 {
     struct book book;
     book_open(&book, wanted);
-    for (size_t i = 0; i < book.serieses; i++) {
-        if (strchr(book.series[i], ';') == NULL) printf("%s\n", book.series[i]);
-    }
+    printf("%" PRIu64 " spans %" PRIu64 " dropped %" PRIu64 " late %" PRIu64 " too_late\n",
+        book.spans, book.dropped, book.late, book.too_late);
     book_release(&book);
     return 0;
+}
+
+static int command_shown(const struct wanted *wanted)
+{
+    return shown_compare(stdin, wanted->brokers, needed(wanted->rows_topic, "--rows-topic")) ? 0
+                                                                                             : 1;
 }
 
 static int command_dump(const struct wanted *wanted)
@@ -354,7 +371,8 @@ static const struct {
     {"rows", command_rows},
     {"ranges", command_ranges},
     {"quantile", command_quantile},
-    {"services", command_services},
+    {"spans", command_spans},
+    {"shown", command_shown},
     {"dump", command_dump},
     {"total", command_total},
     {"feed", command_feed},

@@ -58,6 +58,7 @@ struct plan {
 };
 
 int64_t floor_div(int64_t a, int64_t b);
+int64_t duration_ns(const char *text); /* "250ms", "5m"; dies of anything else */
 
 /* Room for one more item in a growing array; dies when there is no memory. */
 void *array_room(void *array, size_t count, size_t *capacity, size_t item_bytes);
@@ -167,6 +168,17 @@ bool rows_compare(const struct book *book, const char *brokers, const char *topi
 void rows_dump(const char *brokers, const char *topic);
 /* Print what the last rows of the finest slices add up to, by kind of series. */
 void rows_total(const char *brokers, const char *topic);
+
+/* --- oracle_shown.c: what Redis shows --------------------------------------------------------- */
+
+/*
+ * Compare what Redis shows with the rows topic: every newest rolling row and every slice of history.
+ *
+ * in       lines of `now<TAB>series<TAB>window<TAB>JSON` and
+ *          `history<TAB>series<TAB>resolution end_ms<TAB>spans,errors,...`
+ * returns  whether all is there and equal
+ */
+bool shown_compare(FILE *in, const char *brokers, const char *topic);
 
 /* --- oracle_feed.c: the oracle's own test ------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* The rows topic read back, and compared with what should be there. */
+#include "oracle_rows.h"
+
 #include "oracle.h"
-#include "row.pb-c.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -103,12 +104,32 @@ static void rows_release(struct rows *rows)
     book_release(&rows->keys);
 }
 
-static const Weir__RowColumn *column_of(const Weir__Row *row, const char *name)
+const Weir__RowColumn *row_column(const Weir__Row *row, const char *name)
 {
     for (size_t i = 0; i < row->n_column; i++) {
         if (strcmp(row->column[i]->name, name) == 0) return row->column[i];
     }
     return NULL;
+}
+
+struct rows *rows_open(const char *brokers, const char *topic)
+{
+    struct rows *rows = calloc(1, sizeof(*rows));
+    if (rows == NULL) die("no memory for rows");
+    rows_read(rows, NULL, brokers, topic);
+    return rows;
+}
+
+void rows_close(struct rows *rows)
+{
+    rows_release(rows);
+    free(rows);
+}
+
+void rows_each(const struct rows *rows, void (*take)(void *self, const Weir__Row *row), void *self)
+{
+    for (size_t i = 0; i < rows->tolds; i++)
+        take(self, rows->told[i].output->row);
 }
 
 /* --- comparing ------------------------------------------------------------------------------- */
@@ -150,7 +171,7 @@ static void check_failed(
 static void check_integer(struct check *check, const char *column, uint64_t expected)
 {
     char text[VALUE_BYTES];
-    const Weir__RowColumn *got = column_of(check->row, column);
+    const Weir__RowColumn *got = row_column(check->row, column);
     if (got != NULL && got->value_case == WEIR__ROW_COLUMN__VALUE_INTEGER &&
         got->integer == expected)
         return;
@@ -162,7 +183,7 @@ static void check_integer(struct check *check, const char *column, uint64_t expe
 static void check_number(struct check *check, const char *column, double expected, double error)
 {
     char text[VALUE_BYTES];
-    const Weir__RowColumn *got = column_of(check->row, column);
+    const Weir__RowColumn *got = row_column(check->row, column);
     if (got != NULL && got->value_case == WEIR__ROW_COLUMN__VALUE_NUMBER &&
         fabs(got->number - expected) <= error * fabs(expected))
         return;
@@ -172,7 +193,7 @@ static void check_number(struct check *check, const char *column, double expecte
 
 static void check_absent(struct check *check, const char *column)
 {
-    const Weir__RowColumn *got = column_of(check->row, column);
+    const Weir__RowColumn *got = row_column(check->row, column);
     if (got != NULL) check_failed(check, column, "it absent", got);
 }
 
@@ -376,7 +397,7 @@ static int64_t finest_slice_ns(const struct rows *rows)
 
 static uint64_t integer_of(const Weir__Row *row, const char *name)
 {
-    const Weir__RowColumn *column = column_of(row, name);
+    const Weir__RowColumn *column = row_column(row, name);
     return column == NULL ? 0 : column->integer;
 }
 
