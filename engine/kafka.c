@@ -74,11 +74,11 @@ static enum status open_consumer(struct kafka *k, const char *client_id, struct 
     kafka_conf_set(conf, "auto.offset.reset", "error");
     kafka_conf_set(conf, "enable.partition.eof", "true");
     kafka_conf_set(conf, "session.timeout.ms", "10000");
-    kafka_conf_set(conf, "heartbeat.interval.ms", "1000");
-    kafka_conf_set(conf, "fetch.wait.max.ms", "50");
-    kafka_conf_set(conf, "fetch.error.backoff.ms", "50");
-    kafka_conf_set(conf, "queued.min.messages", "1000000");
-    kafka_conf_set(conf, "queued.max.messages.kbytes", kbytes);
+    kafka_conf_tune(conf, k->options.config, "heartbeat.interval.ms", "1000");
+    kafka_conf_tune(conf, k->options.config, "fetch.wait.max.ms", "50");
+    kafka_conf_tune(conf, k->options.config, "fetch.error.backoff.ms", "50");
+    kafka_conf_tune(conf, k->options.config, "queued.min.messages", "1000000");
+    kafka_conf_tune(conf, k->options.config, "queued.max.messages.kbytes", kbytes);
     kafka_conf_set(
         conf, "partition.assignment.strategy", k->options.keeps_order ? "range" : "roundrobin");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
@@ -98,9 +98,9 @@ static enum status open_producer(struct kafka *k, const char *client_id, struct 
     if (conf == NULL) return ST_FATAL;
     char id[300], why[256];
     kafka_conf_set(conf, "enable.idempotence", "true");
-    kafka_conf_set(conf, "linger.ms", "5");
-    kafka_conf_set(conf, "compression.codec", "lz4");
-    kafka_conf_set(conf, "queue.buffering.max.kbytes", "262144");
+    kafka_conf_tune(conf, k->options.config, "linger.ms", "5");
+    kafka_conf_tune(conf, k->options.config, "compression.codec", "lz4");
+    kafka_conf_tune(conf, k->options.config, "queue.buffering.max.kbytes", "262144");
     if (k->transactional) {
         snprintf(id, sizeof(id), "%s-%s-%s-%u", k->options.config->name, k->options.stage,
             k->options.instance, k->options.thread);

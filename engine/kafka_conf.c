@@ -36,6 +36,15 @@ void kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value)
     (void)result;
 }
 
+void kafka_conf_tune(
+    rd_kafka_conf_t *conf, const struct config *config, const char *key, const char *value)
+{
+    for (size_t i = 0; i < config->kafka_settings; i++) {
+        if (strcmp(config->kafka[i].key, key) == 0) return;
+    }
+    kafka_conf_set(conf, key, value);
+}
+
 rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();

@@ -17,6 +17,10 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, 
 /* Set one of our own properties; they are right, or it is a bug. */
 void kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value);
 
+/* Set a property that only tunes, unless the user's `kafka:` settings have it. */
+void kafka_conf_tune(
+    rd_kafka_conf_t *conf, const struct config *config, const char *key, const char *value);
+
 /*
  * Turn what librdkafka returned into a status, and free it.
  *

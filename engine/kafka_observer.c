@@ -30,7 +30,7 @@ static rd_kafka_t *observer_new(
     kafka_conf_set(conf, "enable.auto.commit", "false");
     kafka_conf_set(conf, "auto.offset.reset", "error");
     kafka_conf_set(conf, "enable.partition.eof", "true");
-    kafka_conf_set(conf, "fetch.wait.max.ms", "50");
+    kafka_conf_tune(conf, o->config, "fetch.wait.max.ms", "50");
     rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (handle == NULL) {
         error_set(err, ST_FATAL, 0, "kafka: cannot make a client: %s", why);

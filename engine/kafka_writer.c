@@ -15,8 +15,8 @@
 
 enum {
     METADATA_TIMEOUT_MS = 5000, /* how long a broker may take to answer the first question */
-    CREATED_TIMEOUT_MS = 30000,  /* how long a new topic may take to have its leaders */
-    FULL_MS_MAX = 1000,          /* how long one call waits for room in the queue */
+    CREATED_TIMEOUT_MS = 30000, /* how long a new topic may take to have its leaders */
+    FULL_MS_MAX = 1000,         /* how long one call waits for room in the queue */
     TEXT_BYTES = 256,
 };
 

@@ -8,11 +8,16 @@ enum level { LEVEL_MESSAGE, LEVEL_RESOURCE, LEVEL_SCOPE, LEVEL_SPAN, LEVEL_EVENT
 static bool goes_deeper(enum level level, uint32_t field)
 {
     switch (level) {
-    case LEVEL_MESSAGE: return field == 1;
-    case LEVEL_RESOURCE: return field == 2 || field == 1000; /* scope_spans, and as it was called */
-    case LEVEL_SCOPE: return field == 2;
-    case LEVEL_SPAN: return field == 11;
-    case LEVEL_EVENT: return false;
+    case LEVEL_MESSAGE:
+        return field == 1;
+    case LEVEL_RESOURCE:
+        return field == 2 || field == 1000; /* scope_spans, and as it was called */
+    case LEVEL_SCOPE:
+        return field == 2;
+    case LEVEL_SPAN:
+        return field == 11;
+    case LEVEL_EVENT:
+        return false;
     }
     return false;
 }

@@ -74,10 +74,11 @@ static enum status check_options(const struct simulation_options *options, struc
     if (sum > 1)
         return error_set(err, ST_FATAL, 0,
             "simulation: late, out of order, skewed and bad ids together are %g of the spans, want "
-            "at most 1", sum);
+            "at most 1",
+            sum);
     if (!(options->rate >= 1e-6 && options->rate <= 1e6))
-        return error_set(err, ST_FATAL, 0, "simulation: a rate of %g times the usual, want 1e-6 to 1e6",
-            options->rate);
+        return error_set(err, ST_FATAL, 0,
+            "simulation: a rate of %g times the usual, want 1e-6 to 1e6", options->rate);
     return ST_OK;
 }
 
@@ -131,14 +132,13 @@ static enum status text_load(const char *path, struct buffer *text, struct error
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return error_set(
-            err, ST_FATAL, errno, "%s: cannot be opened: %s", path, strerror(errno));
-    size_t got = fread(buffer_room(text, NODE_INPUT_BYTES_MAX + 1), 1, NODE_INPUT_BYTES_MAX + 1, file);
+        return error_set(err, ST_FATAL, errno, "%s: cannot be opened: %s", path, strerror(errno));
+    size_t got =
+        fread(buffer_room(text, NODE_INPUT_BYTES_MAX + 1), 1, NODE_INPUT_BYTES_MAX + 1, file);
     bool failed = ferror(file) != 0;
     int why = errno;
     fclose(file);
-    if (failed)
-        return error_set(err, ST_FATAL, why, "%s: cannot be read: %s", path, strerror(why));
+    if (failed) return error_set(err, ST_FATAL, why, "%s: cannot be read: %s", path, strerror(why));
     text->size += got;
     return ST_OK;
 }
@@ -167,8 +167,7 @@ enum status simulation_add_fault(
         return error_set(err, ST_FATAL, 0, "simulation: a fault of %s %s, which is not there",
             fault->service, fault->operation == NULL ? "" : fault->operation);
     if (topology->faults == TOPOLOGY_FAULTS_MAX)
-        return error_set(
-            err, ST_FATAL, 0, "simulation: more than %d faults", TOPOLOGY_FAULTS_MAX);
+        return error_set(err, ST_FATAL, 0, "simulation: more than %d faults", TOPOLOGY_FAULTS_MAX);
     topology->fault[topology->faults++] = (struct topology_fault){
         .service = (uint32_t)service,
         .operation = fault->operation == NULL ? FAULT_ANY_OPERATION : (uint32_t)operation,
@@ -289,8 +288,7 @@ static void span_write(struct simulation *s, const struct simulation_span *span)
     }
     if (span->kind == KIND_CLIENT || span->kind == KIND_PRODUCER) {
         const char *peer = s->topology->service[operation->service].name;
-        attribute[attributes++] =
-            (struct otlp_attribute){bytes_of("peer.service"), bytes_of(peer)};
+        attribute[attributes++] = (struct otlp_attribute){bytes_of("peer.service"), bytes_of(peer)};
     }
     char name[NAME_TEXT_BYTES];
     snprintf(name, sizeof(name), "random-%016llx",

@@ -8,8 +8,9 @@
  *   3. Messages come in the order of their record timestamps, and a record's timestamp is when its
  *      newest span arrived at the collector: the span's end, unless that span is late or skewed.
  *
- * A span of the built-in shop takes about 260 bytes as OTLP and, in messages of 100 spans or more,
- * about 85 bytes after lz4 and 60 after zstd; its ids alone are 24 to 32 bytes that no codec shrinks.
+ * The built-in shop makes about 165 spans a second at rate 1, of 115 bytes each as OTLP. On a topic
+ * a span takes 46 bytes after lz4 and 36 after zstd in messages of 80 spans or more, 59 and 50 in
+ * messages of 17: two hours at rate 0.2 are 240 000 spans, about 14 MB by lz4.
  */
 #ifndef ENGINE_SIMULATION_H
 #define ENGINE_SIMULATION_H

@@ -31,8 +31,8 @@ static void sink_down(struct simulation_queue *queue, const struct simulation_sp
     for (;;) {
         size_t below = 2 * at + 1;
         if (below >= queue->count) break;
-        bool right = below + 1 < queue->count &&
-                     sooner(&queue->span[below + 1], &queue->span[below]);
+        bool right =
+            below + 1 < queue->count && sooner(&queue->span[below + 1], &queue->span[below]);
         if (right) below++;
         if (!sooner(&queue->span[below], span)) break;
         queue->span[at] = queue->span[below];
@@ -41,7 +41,8 @@ static void sink_down(struct simulation_queue *queue, const struct simulation_sp
     queue->span[at] = *span;
 }
 
-bool simulation_queue_pop(struct simulation_queue *queue, int64_t before_ns, struct simulation_span *out)
+bool simulation_queue_pop(
+    struct simulation_queue *queue, int64_t before_ns, struct simulation_span *out)
 {
     if (queue->count == 0 || queue->span[0].arrival_ns >= before_ns) return false;
     *out = queue->span[0];

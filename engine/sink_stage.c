@@ -81,6 +81,8 @@ static enum status store_open(struct sink_stage *s, struct error *err)
         .prefix = config->redis.prefix,
         .timeout_ns = config->redis.timeout_ns,
         .plan = s->worker->plan->fingerprint,
+        .pane_ns = config->pane_ns,
+        .sketch_scale = (uint32_t)config->sketch_scale,
         .history = history,
         .histories = config->histories,
         .alerts_max = config->limits.alerts};

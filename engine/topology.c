@@ -3,7 +3,6 @@
  */
 #include "engine/topology.h"
 
-#include "engine/base/duration.h"
 #include "engine/base/memory.h"
 #include "engine/base/node.h"
 #include "engine/base/option.h"
@@ -20,26 +19,26 @@ struct reading {
     struct error *err;
 };
 
-#define DEVIATION_OPTION(kind, number, member, named, usual, text)                            \
-    {                                                                                         \
-        .key = (named), .type = OPTION_##kind,                                                \
-        .offset = offsetof(struct topology, deviation) +                                      \
-                  (number) * sizeof(struct topology_deviation) +                              \
-                  offsetof(struct topology_deviation, member),                                \
-        .fallback = (usual), .help = (text)                                                   \
+#define DEVIATION_OPTION(kind, number, member, named, usual, text) \
+    {                                                              \
+        .key = (named), .type = OPTION_##kind,                     \
+        .offset = offsetof(struct topology, deviation) +           \
+                  (number) * sizeof(struct topology_deviation) +   \
+                  offsetof(struct topology_deviation, member),     \
+        .fallback = (usual), .help = (text)                        \
     }
-#define NAMED_OPTION(kind, owner, field, named, usual, text)                                 \
-    {                                                                                        \
-        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct owner, field),      \
-        .fallback = (usual), .help = (text)                                                  \
+#define NAMED_OPTION(kind, owner, field, named, usual, text)                            \
+    {                                                                                   \
+        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct owner, field), \
+        .fallback = (usual), .help = (text)                                             \
     }
-#define NODE_OPTION(named, usual, text)                                        \
-    {                                                                          \
+#define NODE_OPTION(named, usual, text)                                          \
+    {                                                                            \
         .key = (named), .type = OPTION_NODE, .fallback = (usual), .help = (text) \
     }
 
 /* clang-format off */
-enum { ROOT_ATTRIBUTES, ROOT_SERVICES, ROOT_ENTRIES, ROOT_FAULTS, ROOT_NODES };
+enum { ROOT_ATTRIBUTES, ROOT_SERVICES, ROOT_ENTRIES, ROOT_FAULTS };
 static const struct option root_options[] = {
     [ROOT_ATTRIBUTES] = NODE_OPTION("attributes", "{}", "resource attributes of every service"),
     [ROOT_SERVICES] = NODE_OPTION("services", NULL, "name: {attributes, operations}"),
@@ -62,14 +61,14 @@ static const struct option root_options[] = {
     {0},
 };
 
-enum { SERVICE_ATTRIBUTES, SERVICE_OPERATIONS, SERVICE_NODES };
+enum { SERVICE_ATTRIBUTES, SERVICE_OPERATIONS };
 static const struct option service_options[] = {
     [SERVICE_ATTRIBUTES] = NODE_OPTION("attributes", "{}", "of its resource"),
     [SERVICE_OPERATIONS] = NODE_OPTION("operations", NULL, "name: {latency, errors, calls}"),
     {0},
 };
 
-enum { OPERATION_CALLS, OPERATION_ATTRIBUTES, OPERATION_NODES };
+enum { OPERATION_CALLS, OPERATION_ATTRIBUTES };
 static const struct option operation_options[] = {
     [OPERATION_CALLS] = NODE_OPTION("calls", "[]", "list of `service operation` or {to, times}"),
     [OPERATION_ATTRIBUTES] = NODE_OPTION("attributes", "{}", "of its spans"),
@@ -146,8 +145,7 @@ static enum status check_number(const struct reading *r, const struct node *node
     double number, double least, double most)
 {
     if (number >= least && number <= most) return ST_OK;
-    return node_error(
-        node, key, r->err, "%g is out of range, want %g to %g", number, least, most);
+    return node_error(node, key, r->err, "%g is out of range, want %g to %g", number, least, most);
 }
 
 static enum status read_attribute(
@@ -260,8 +258,7 @@ static enum status find_operation(
     return ST_OK;
 }
 
-static enum status read_call(
-    struct reading *r, const struct node *node, struct topology_call *into)
+static enum status read_call(struct reading *r, const struct node *node, struct topology_call *into)
 {
     struct call_text text = {.to = node->text, .call.times = 1};
     enum status status = ST_OK;
@@ -280,8 +277,8 @@ static enum status read_calls(
     struct reading *r, const struct node *list, struct topology_operation *into)
 {
     if (list->kind != NODE_LIST || list->count > TOPOLOGY_CALLS_MAX)
-        return node_error(list, "calls", r->err,
-            "want a list of at most %d `service operation`", TOPOLOGY_CALLS_MAX);
+        return node_error(list, "calls", r->err, "want a list of at most %d `service operation`",
+            TOPOLOGY_CALLS_MAX);
     into->call = pool_take(&r->topology->pool, (list->count + 1) * sizeof(*into->call));
     for (const struct node *node = list->first; node != NULL; node = node->next) {
         enum status status = read_call(r, node, &into->call[into->calls++]);
@@ -290,11 +287,10 @@ static enum status read_calls(
     return ST_OK;
 }
 
-static enum status check_operation(struct reading *r, const struct node *node,
-    const struct topology_operation *operation)
+static enum status check_operation(
+    struct reading *r, const struct node *node, const struct topology_operation *operation)
 {
-    if (operation->latency_ns <= 0)
-        return node_error(node, "latency", r->err, "want more than 0");
+    if (operation->latency_ns <= 0) return node_error(node, "latency", r->err, "want more than 0");
     enum status status = check_number(r, node, "spread", operation->spread, 0, 5);
     if (status == ST_OK) status = check_number(r, node, "errors", operation->errors, 0, 1);
     return status;
@@ -306,8 +302,7 @@ static enum status read_operation(struct reading *r, uint32_t number)
     struct topology_operation *into = &r->topology->operation[number];
     struct pool *pool = &r->topology->pool;
     enum status status = options_choose(operation_options, node, chosen, r->err);
-    if (status == ST_OK)
-        status = options_fill(operation_options, into, node, chosen, pool, r->err);
+    if (status == ST_OK) status = options_fill(operation_options, into, node, chosen, pool, r->err);
     if (status == ST_OK) status = check_operation(r, node, into);
     if (status == ST_OK)
         status = read_attributes(
@@ -338,8 +333,9 @@ static enum status count_spans(struct reading *r, uint32_t number)
         spans += (uint32_t)ceil(call->times) * (1 + r->topology->operation[call->operation].spans);
     }
     if (spans > TOPOLOGY_REQUEST_SPANS_MAX)
-        return node_error_at_key(node, r->err, "one request makes up to %u spans, at most %d are taken",
-            spans, TOPOLOGY_REQUEST_SPANS_MAX);
+        return node_error_at_key(node, r->err,
+            "one request makes up to %u spans, at most %d are taken", spans,
+            TOPOLOGY_REQUEST_SPANS_MAX);
     operation->spans = spans;
     return ST_OK;
 }
@@ -374,8 +370,8 @@ static enum status find_fault(struct reading *r, const struct node *node, struct
 {
     int service = topology_service(r->topology, text->service);
     if (service < 0)
-        return node_error(node, "service", r->err, "there is no service \"%s\"",
-            node_show(text->service).text);
+        return node_error(
+            node, "service", r->err, "there is no service \"%s\"", node_show(text->service).text);
     text->fault.service = (uint32_t)service;
     text->fault.operation = FAULT_ANY_OPERATION;
     if (text->operation[0] == '\0') return ST_OK;
@@ -398,8 +394,7 @@ static enum status read_fault(struct reading *r, const struct node *node)
         status = node_error(node, "to", r->err, "it ends before it begins");
     if (status == ST_OK && text.fault.every_ns > 0 && text.fault.to_ns > text.fault.every_ns)
         status = node_error(node, "every", r->err, "it comes again before it is over");
-    if (status == ST_OK)
-        status = check_number(r, node, "latency", text.fault.latency, 0.001, 1e6);
+    if (status == ST_OK) status = check_number(r, node, "latency", text.fault.latency, 0.001, 1e6);
     if (status == ST_OK) status = check_number(r, node, "errors", text.fault.errors, 0, 1);
     if (status == ST_OK) topology->fault[topology->faults++] = text.fault;
     return status;
@@ -440,8 +435,8 @@ static enum status check_batches(const struct reading *r, const struct node *roo
     if (status == ST_OK)
         status = check_number(r, root, "batch", (double)topology->batch_ns, 1e6, 3600e9);
     if (status == ST_OK)
-        status = check_number(r, root, "batch_spans", (double)topology->batch_spans, 1,
-            TOPOLOGY_BATCH_SPANS_MAX);
+        status = check_number(
+            r, root, "batch_spans", (double)topology->batch_spans, 1, TOPOLOGY_BATCH_SPANS_MAX);
     if (status == ST_OK)
         status = check_number(
             r, root, "collectors", (double)topology->collectors, 1, TOPOLOGY_COLLECTORS_MAX);
@@ -462,8 +457,7 @@ static enum status read_root(struct reading *r, const struct node *root)
     status = name_services(r, chosen[ROOT_SERVICES]);
     if (status == ST_OK) status = read_operations(r);
     if (status == ST_OK)
-        status =
-            read_list(r, chosen[ROOT_ENTRIES], "entries", TOPOLOGY_ENTRIES_MAX, read_entry);
+        status = read_list(r, chosen[ROOT_ENTRIES], "entries", TOPOLOGY_ENTRIES_MAX, read_entry);
     if (status == ST_OK)
         status = read_list(r, chosen[ROOT_FAULTS], "faults", TOPOLOGY_FAULTS_MAX, read_fault);
     if (status == ST_OK && r->topology->entries == 0)

@@ -97,6 +97,24 @@ static enum status redis_place(void *self, int32_t partition, int64_t *applied, 
     return ST_OK;
 }
 
+static enum status redis_forget(void *self, int32_t partition, struct error *err)
+{
+    struct redis_store *store = self;
+    struct redis_link *link = &store->link;
+    enum status status = redis_link_connect(link, err);
+    if (status != ST_OK) return status;
+
+    redis_link_text(link, "HDEL");
+    redis_link_bytes(link, key_of(store, "applied"));
+    redis_link_number(link, partition);
+    redis_link_end(link);
+    redisReply *reply = NULL;
+    status = redis_link_send(link, err);
+    if (status == ST_OK) status = redis_link_reply(link, "forget its place", &reply, err);
+    if (status == ST_OK) freeReplyObject(reply);
+    return status;
+}
+
 static void put_script(
     struct redis_store *store, int32_t partition, const struct store_batch *records)
 {
@@ -145,5 +163,6 @@ const struct store store_redis = {
     .open = redis_open,
     .place = redis_place,
     .apply = redis_apply,
+    .forget = redis_forget,
     .close = redis_close,
 };

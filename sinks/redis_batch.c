@@ -230,6 +230,21 @@ static void put_alert(
     redis_link_bytes(batch->link, buffer_bytes(&batch->value));
 }
 
+/* Whether a later row of the batch takes the same place among the newest rows: then only that one is sent. */
+static bool is_superseded(
+    const struct redis_batch *batch, const struct store_batch *records, size_t index)
+{
+    const struct row *row = &records->output[index].row;
+    for (size_t i = index + 1; i < records->count; i++) {
+        const struct row *later = &records->output[i].row;
+        if (records->output[i].is_alert || later->end_ns < row->end_ns) continue;
+        if (later->rolling != row->rolling || width_ns(later) != width_ns(row)) continue;
+        if ((later->status == ROW_PROVISIONAL) != (row->status == ROW_PROVISIONAL)) continue;
+        if (bytes_equal(later->series, row->series)) return now_field(batch, row).text[0] != '\0';
+    }
+    return false;
+}
+
 void redis_batch_put(struct redis_batch *batch, const struct store_batch *records)
 {
     const struct row *last = NULL;
@@ -242,7 +257,7 @@ void redis_batch_put(struct redis_batch *batch, const struct store_batch *record
         }
         /* What was provisional long ago is final further on in the log. */
         if (records->refill && row->status == ROW_PROVISIONAL) continue;
-        bool shown = put_now(batch, records, output);
+        bool shown = !is_superseded(batch, records, i) && put_now(batch, records, output);
         bool kept = put_history(batch, records, output);
         if ((!shown && !kept) || is_indexed_by(row, last)) continue;
         put_indexes(batch, records, row);

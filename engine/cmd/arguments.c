@@ -5,6 +5,8 @@
 
 #include "engine/base/node.h"
 
+#include <stdio.h>
+
 static const char origin[] = "command line";
 
 struct reader {
@@ -82,7 +84,10 @@ static enum status take_value(
 
 static enum status refuse_unknown(const struct reader *r, const char *wrote, struct error *err)
 {
-    const char *nearest = option_nearest(r->options, wrote + strspn(wrote, "-"));
+    char key[NODE_KEY_BYTES_MAX + 1];
+    size_t dashes = strspn(wrote, "-");
+    snprintf(key, sizeof(key), "%.*s", (int)strcspn(wrote + dashes, "="), wrote + dashes);
+    const char *nearest = option_nearest(r->options, key);
     if (nearest == NULL)
         return error_set(err, ST_FATAL, 0, "there is no option %s", node_show(wrote).text);
     return error_set(err, ST_FATAL, 0, "there is no option %s; did you mean --%s?",
@@ -95,7 +100,8 @@ static enum status take_option(struct reader *r, int argc, char **argv, int at, 
     const char *key = argv[at] + 2, *equals = strchr(argv[at], '=');
     size_t size = equals == NULL ? strlen(argv[at]) - 2 : (size_t)(equals - key);
     const struct option *option = NULL;
-    if (argv[at][1] == '-') option = option_find(r->options, (struct bytes){(const uint8_t *)key, size});
+    if (argv[at][1] == '-')
+        option = option_find(r->options, (struct bytes){(const uint8_t *)key, size});
     if (option == NULL) return refuse_unknown(r, argv[at], r->err);
 
     *used = 1;
@@ -137,7 +143,8 @@ enum status arguments_read(struct arguments *arguments, const struct option *opt
     };
     reader.last = &reader.map.first;
     if (argc > ARGUMENTS_MAX)
-        return error_set(err, ST_FATAL, 0, "%d arguments, at most %d are taken", argc, ARGUMENTS_MAX);
+        return error_set(
+            err, ST_FATAL, 0, "%d arguments, at most %d are taken", argc, ARGUMENTS_MAX);
     arguments->rest = pool_take(&arguments->pool, (size_t)argc * sizeof(*arguments->rest));
     enum status status = take_all(&reader, argc, argv);
     if (status != ST_OK) return status;

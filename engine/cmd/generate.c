@@ -1,6 +1,5 @@
 /* weir generate: a simulated shop sends its spans to Kafka. */
 #include "engine/base/clock.h"
-#include "engine/base/duration.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
 #include "engine/kafka_writer.h"
@@ -9,8 +8,8 @@
 
 #include <stdio.h>
 
-#define FLUSH_NS  (5 * NS_PER_S)          /* how long a stop may take */
-#define PAUSE_NS  (NS_PER_S / 5)          /* how soon a stop is noticed */
+#define FLUSH_NS (5 * NS_PER_S) /* how long a stop may take */
+#define PAUSE_NS (NS_PER_S / 5) /* how soon a stop is noticed */
 
 struct generate {
     const char *brokers, *topic, *config;
@@ -22,10 +21,10 @@ struct generate {
     struct texts kafka;
 };
 
-#define GENERATE(kind, field, named, usual, text)                                              \
-    {                                                                                          \
-        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct generate, field),     \
-        .fallback = (usual), .help = (text)                                                    \
+#define GENERATE(kind, field, named, usual, text)                                          \
+    {                                                                                      \
+        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct generate, field), \
+        .fallback = (usual), .help = (text)                                                \
     }
 static const struct option generate_options[] = {
     GENERATE(TEXT, brokers, "brokers", "localhost:9092", "host:port,..."),
@@ -87,9 +86,9 @@ struct generator {
     struct progress progress;
     int32_t partitions;
     uint64_t seed;
-    int64_t began_ns;   /* by the monotonic clock */
-    int64_t from_ns;    /* of the history */
-    int64_t end_ns;     /* INT64_MAX: until stopped */
+    int64_t began_ns; /* by the monotonic clock */
+    int64_t from_ns;  /* of the history */
+    int64_t end_ns;   /* INT64_MAX: until stopped */
 };
 
 static enum status check_options(const struct generate *g, struct error *err)
@@ -104,7 +103,8 @@ static enum status check_options(const struct generate *g, struct error *err)
     if (g->partitions < 1 || g->partitions > KAFKA_WRITER_PARTITIONS_MAX)
         return error_set(err, ST_FATAL, 0, "--partitions %llu, want 1 to %d",
             (unsigned long long)g->partitions, KAFKA_WRITER_PARTITIONS_MAX);
-    if (!(g->speed >= 0)) return error_set(err, ST_FATAL, 0, "--speed %g, want 0 or more", g->speed);
+    if (!(g->speed >= 0))
+        return error_set(err, ST_FATAL, 0, "--speed %g, want 0 or more", g->speed);
     if (g->no_live && g->since_ns == 0)
         return error_set(err, ST_FATAL, 0, "--no-live leaves nothing to do without --since");
     if (g->no_live && g->duration_ns > 0)
@@ -144,8 +144,8 @@ static enum status message_send(
     const struct bytes no_key = {NULL, 0};
     enum status status;
     do {
-        status = kafka_writer_send(g->writer, g->options->topic, partition, no_key,
-            message->value, message->timestamp_ms, err);
+        status = kafka_writer_send(g->writer, g->options->topic, partition, no_key, message->value,
+            message->timestamp_ms, err);
     } while (status == ST_RETRY && !command_stopped());
     return status == ST_RETRY ? ST_OK : status; /* stopped: what is queued is still flushed */
 }
@@ -198,8 +198,8 @@ static void print_summary(const struct generator *g)
         (int)g->partitions, seconds, (unsigned long long)g->seed);
     for (int i = 0; i < DEVIATIONS; i++) {
         if (counts->deviated[i] > 0)
-            printf("of these %llu %s\n", (unsigned long long)counts->deviated[i],
-                deviation_name[i]);
+            printf(
+                "of these %llu %s\n", (unsigned long long)counts->deviated[i], deviation_name[i]);
     }
     if (counts->requests_left_out > 0)
         printf("%llu requests were left out: too many spans were waiting, lower --rate or --late\n",

@@ -2,11 +2,13 @@
 #include "engine/cmd/query.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/duration.h"
 #include "engine/base/instant.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
 #include "engine/cmd/sheet.h"
 #include "schemas/series_name.h"
+#include "sinks/row_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,7 @@ static const struct option query_options[] = {
     OPTION(TEXT, query, from, "-1h", "a time, as in -1h or 2024-05-01T12:00:00Z"),
     OPTION(TEXT, query, to, "now", "a time, as in now or 2024-05-01T13:00:00Z"),
     OPTION(DURATION, query, resolution, "0", "a duration, as in 10s"),
-    OPTION(NUMBERS, query, quantile, "[0.5, 0.95, 0.99]", "from 0 to 1, as in 0.99"),
+    OPTION(TEXT, query, quantile, "0.5,0.95,0.99", "from 0 to 1, as in 0.99"),
     OPTION(FLAG, query, json, "false", "true or false"),
     {0},
 };
@@ -52,31 +54,29 @@ static const char query_help[] =
 
 extern const struct command command_query;
 
+void query_print(struct buffer *out)
+{
+    fwrite(out->data, 1, out->size, stdout);
+    buffer_release(out);
+}
+
 static void print_sheet(const struct sheet *sheet)
 {
     struct buffer out = {0};
     sheet_write(sheet, 0, sheet_rows(sheet), "\n", &out);
-    fwrite(out.data, 1, out.size, stdout);
-    buffer_release(&out);
+    query_print(&out);
 }
 
-static void print_json(json_t *owned)
+/* Begin the next element of a JSON array that is written to `out`. */
+static void next_element(struct buffer *out)
 {
-    json_dumpf(owned, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    putchar('\n');
-    json_decref(owned);
+    buffer_print(out, "%s", out->size == 0 ? "[" : ",\n ");
 }
 
-/* Stored text as JSON; what is not UTF-8 is shown as people would see it. */
-static json_t *json_text(struct bytes text)
+static void print_array(struct buffer *out)
 {
-    json_t *value = json_stringn((const char *)text.data, text.size);
-    if (value != NULL) return value;
-    struct buffer escaped = {0};
-    sheet_escape(text, &escaped);
-    value = json_stringn((const char *)escaped.data, escaped.size);
-    buffer_release(&escaped);
-    return value;
+    buffer_print(out, "%s]\n", out->size == 0 ? "[" : "");
+    query_print(out);
 }
 
 static json_t *json_value(const struct read_item *item)
@@ -85,16 +85,29 @@ static json_t *json_value(const struct read_item *item)
     return value == NULL ? json_null() : value;
 }
 
+/* Stored JSON as it is stored, so that no digit changes; null for what is no JSON. */
+static void append_stored(const struct read_item *item, struct buffer *out)
+{
+    json_t *value = json_value(item);
+    if (json_is_null(value))
+        buffer_print(out, "null");
+    else
+        buffer_append(out, item->value.data, item->value.size);
+    json_decref(value);
+}
+
 /* Names and when they were last seen: services or series. */
 static void print_index(const struct query *query, const struct read_list *list, const char *title)
 {
+    struct buffer out = {0};
+    for (size_t i = 0; i < list->count && query->json; i++) {
+        next_element(&out);
+        buffer_print(&out, "{\"%s\":", title);
+        row_json_text(list->item[i].name, &out);
+        buffer_print(&out, ",\"last_ms\":%lld}", (long long)list->item[i].at_ms);
+    }
     if (query->json) {
-        json_t *all = json_array();
-        for (size_t i = 0; i < list->count; i++) {
-            json_array_append_new(all, json_pack("{s:o, s:I}", title, json_text(list->item[i].name),
-                                           "last_ms", (json_int_t)list->item[i].at_ms));
-        }
-        print_json(all);
+        print_array(&out);
         return;
     }
     struct sheet sheet = {0};
@@ -163,7 +176,6 @@ static enum status query_series(struct query *query, struct error *err)
 /* A value of a row as text. */
 static void value_cell(struct sheet *sheet, const char *name, const json_t *value)
 {
-    size_t size = strlen(name);
     bool is_time = strcmp(name, "start_ms") == 0 || strcmp(name, "end_ms") == 0;
     if (json_is_string(value))
         sheet_cell(sheet, bytes_of(json_string_value(value)));
@@ -172,7 +184,7 @@ static void value_cell(struct sheet *sheet, const char *name, const json_t *valu
     else if (json_is_integer(value))
         sheet_print_cell(sheet, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
-        sheet_print_cell(sheet, "%.*g", size > 3 ? 6 : 17, json_real_value(value));
+        sheet_print_cell(sheet, "%.6g", json_real_value(value));
     else
         sheet_cell(sheet, (struct bytes){0});
 }
@@ -223,36 +235,37 @@ static size_t same_series(const struct read_list *list, size_t from)
     return to;
 }
 
-static json_t *now_object(const struct read_list *list, size_t from, size_t to)
+static void now_object(const struct read_list *list, size_t from, size_t to, struct buffer *out)
 {
-    json_t *rows = json_object();
+    next_element(out);
+    buffer_print(out, "{\"series\":");
+    row_json_text(list->item[from].name, out);
+    buffer_print(out, ",\"rows\":{");
     for (size_t i = from; i < to; i++) {
-        const struct bytes field = list->item[i].field;
-        char name[64];
-        snprintf(name, sizeof(name), "%.*s", (int)field.size, (const char *)field.data);
-        json_object_set_new(rows, name, json_value(&list->item[i]));
+        if (i != from) buffer_print(out, ",");
+        row_json_text(list->item[i].field, out);
+        buffer_print(out, ":");
+        append_stored(&list->item[i], out);
     }
-    return json_pack("{s:o, s:o}", "series", json_text(list->item[from].name), "rows", rows);
+    buffer_print(out, "}}");
 }
 
 static void print_rows(const struct query *query, const struct read_list *list)
 {
-    json_t *all = json_array();
+    struct buffer out = {0};
     for (size_t from = 0, to; from < list->count; from = to) {
         to = same_series(list, from);
         if (query->json) {
-            json_array_append_new(all, now_object(list, from, to));
+            now_object(list, from, to, &out);
             continue;
         }
         if (from != 0) putchar('\n');
         print_now(list, from, to);
     }
-    if (query->json) {
-        print_json(all);
-        return;
-    }
-    json_decref(all);
-    if (list->count == 0) printf("no rows of %s: see `weir query services`\n", query->subject);
+    if (query->json)
+        print_array(&out);
+    else if (list->count == 0)
+        printf("no rows of %s: see `weir query services`\n", query->subject);
 }
 
 static enum status query_now(struct query *query, struct error *err)
@@ -302,10 +315,12 @@ static enum status query_alerts(struct query *query, struct error *err)
     struct read_list list = {0};
     enum status status = redis_read_alerts(query->read, &list, err);
     if (status == ST_OK && query->json) {
-        json_t *all = json_array();
-        for (size_t i = 0; i < list.count; i++)
-            json_array_append_new(all, json_value(&list.item[i]));
-        print_json(all);
+        struct buffer out = {0};
+        for (size_t i = 0; i < list.count; i++) {
+            next_element(&out);
+            append_stored(&list.item[i], &out);
+        }
+        print_array(&out);
     } else if (status == ST_OK) {
         print_alerts(&list);
     }
@@ -350,12 +365,22 @@ static enum status check_times(struct query *query, struct error *err)
     return ST_OK;
 }
 
-static enum status check_quantiles(const struct query *query, struct error *err)
+/* `0.5,0.99`, to be shown in the order asked for. */
+static enum status check_quantiles(struct query *query, struct error *err)
 {
-    for (size_t q = 0; q < query->quantile.count; q++) {
-        double quantile = query->quantile.number[q];
-        if (quantile >= 0 && quantile <= 1) continue;
-        return error_set(err, ST_FATAL, 0, "--quantile %g is not from 0 to 1", quantile);
+    const char *at = query->quantile;
+    for (bool more = true; more;) {
+        char *end;
+        double number = strtod(at, &end);
+        more = *end == ',';
+        if (end == at || (!more && *end != '\0') || !(number >= 0 && number <= 1)) {
+            return error_set(err, ST_FATAL, 0,
+                "--quantile %.60s: write numbers from 0 to 1, as in 0.5,0.99", query->quantile);
+        }
+        if (query->numbers == QUERY_QUANTILES_MAX)
+            return error_set(err, ST_FATAL, 0, "--quantile takes at most %d", QUERY_QUANTILES_MAX);
+        query->number[query->numbers++] = number;
+        at = end + 1;
     }
     return ST_OK;
 }

@@ -22,10 +22,10 @@ struct replay {
     struct texts kafka;
 };
 
-#define REPLAY(kind, field, named, usual, text)                                              \
-    {                                                                                        \
-        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct replay, field),     \
-        .fallback = (usual), .help = (text)                                                  \
+#define REPLAY(kind, field, named, usual, text)                                          \
+    {                                                                                    \
+        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct replay, field), \
+        .fallback = (usual), .help = (text)                                              \
     }
 static const struct option replay_options[] = {
     REPLAY(TEXT, brokers, "brokers", "localhost:9092", "host:port,..."),
@@ -41,7 +41,8 @@ static const struct option replay_options[] = {
 static const char replay_help[] =
     "Usage: weir replay [OPTION]... FILE...\n"
     "\n"
-    "Send recorded messages to a Kafka topic. A file is {u32 big-endian length, message} repeated,\n"
+    "Send recorded messages to a Kafka topic. A file is {u32 big-endian length, message} "
+    "repeated,\n"
     "plain or compressed by zstd. A record's timestamp is the end of its newest span.\n"
     "\n"
     "  --brokers HOST:PORT,...  [localhost:9092]\n"
@@ -96,8 +97,10 @@ static int64_t newest_end_ns(struct replayer *r, struct bytes message)
 static void date(struct replayer *r, struct bytes message)
 {
     int64_t newest_ns = newest_end_ns(r, message);
-    if (newest_ns == 0) r->undated++;
-    else r->timestamp_ms = (newest_ns + r->shift_ns) / NS_PER_MS;
+    if (newest_ns == 0)
+        r->undated++;
+    else
+        r->timestamp_ms = (newest_ns + r->shift_ns) / NS_PER_MS;
     if (r->timestamp_ms == 0) r->timestamp_ms = clock_wall_ns() / NS_PER_MS;
     if (r->first_ms == 0) r->first_ms = r->timestamp_ms;
     r->span_count += r->spans.count;
@@ -165,8 +168,7 @@ static enum status files_read(struct replayer *r,
             if (status != ST_OK || message.data == NULL) break;
             status = take(r, message, err);
             uint64_t read = r->past_bytes + recording_progress(recording).read;
-            progress_show(
-                &r->progress, r->messages, (double)read / (double)(r->whole_bytes + 1));
+            progress_show(&r->progress, r->messages, (double)read / (double)(r->whole_bytes + 1));
         } while (status == ST_OK && !command_stopped());
         r->past_bytes += recording_progress(recording).size;
         recording_close(recording);

@@ -45,6 +45,7 @@ oracle() {
 PLAN_FOR_WEIR=(
     --set time=records --set start=earliest --set pane=10s --set lateness=30s --set skew=5s --set allowed_lateness=5m
     --set windows='[1m, 5m, 1h]' --set quantiles='[0.5, 0.95, 0.99]' --set thresholds='[50ms, 250ms, 1s]'
+    --set 'rules=[{name: slow, column: latency_p95_ms, above: 30, for: 20s}]'
 )
 PLAN_FOR_ORACLE=(
     --pane 10s --lateness 30s --skew 5s --allowed-lateness 5m
@@ -90,7 +91,7 @@ check_rows() {
 redis_dump() {
     local key
     redis-cli -u "$WEIR_TEST_REDIS" --scan --pattern "$1:*" | LC_ALL=C sort | while read -r key; do
-        case "$key" in "$1:applied" | "$1:alerts") continue ;; esac
+        case "$key" in "$1:applied" | "$1:about" | "$1:alerts") continue ;; esac
         case "$(redis-cli -u "$WEIR_TEST_REDIS" type "$key")" in
         hash) redis-cli -u "$WEIR_TEST_REDIS" hgetall "$key" | paste - - ;;
         zset) redis-cli -u "$WEIR_TEST_REDIS" zrange "$key" 0 -1 withscores | paste - - ;;
@@ -117,16 +118,20 @@ generate() {
 }
 
 # check_ranges NAME TOPIC COUNT: that many random ranges of whole minutes, each with a quantile that
-# `weir query` works out of stored sketches; the sketch is right within 0.55 %.
+# `weir query` works out of stored sketches; the count is exact, the quantile right within 0.55 %.
 check_ranges() {
-    local name=$1 topic=$2 count=$3 checked=0 series from to quantile truth got
+    local name=$1 topic=$2 count=$3 checked=0 series from to quantile truth spans json got
     oracle ranges --topic "$topic" --count "$count" --seed 1 "${PLAN_FOR_ORACLE[@]}" >"$WORK/ranges.out" ||
         fail "drawing random ranges"
-    while read -r series from to quantile truth; do
-        got=$(query_quantile "$name" "$series" "$from" "$to" "$quantile") ||
-            fail "weir query of $series from $from to $to"
+    while read -r series from to quantile truth spans; do
+        json=$("$WEIR" query range "$series" --redis "$WEIR_TEST_REDIS" --prefix "$name" \
+            --from "$from" --to "$to" --quantile "$quantile" --json) ||
+            fail "weir query range of $series from $from to $to"
+        got=$(echo "$json" | sed -n 's/.*"ms":\([^}]*\)}\]}$/\1/p')
         is_near "$got" "$truth" 0.0055 ||
-            fail "$series from $from to $to: quantile $quantile is $truth ms, weir says '$got'"
+            fail "$series from $from to $to: quantile $quantile is $truth ms, weir says $json"
+        [[ $json == *"\"spans\":$spans,"* ]] ||
+            fail "$series from $from to $to: there are $spans spans, weir says $json"
         checked=$((checked + 1))
     done <"$WORK/ranges.out"
     [ "$checked" = "$count" ] || fail "only $checked of $count ranges were checked"

@@ -27,4 +27,5 @@ same 1 4
 same 3 4
 same 2 1
 same 2 2
+grep -q '^alert' "$WORK/$first.rows" || fail "no alert was among what was compared"
 check_rows "$first" "$topic"

@@ -41,8 +41,7 @@ void mock_broker_close(struct mock_broker *broker)
 
 static void record_keep(struct mock_records *records, const rd_kafka_message_t *message)
 {
-    records->record =
-        memory_resize(records->record, records->count + 1, sizeof(*records->record));
+    records->record = memory_resize(records->record, records->count + 1, sizeof(*records->record));
     records->record[records->count++] = (struct mock_record){
         .partition = message->partition,
         .offset = message->offset,
@@ -65,8 +64,10 @@ static void partition_read(
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer, 30000);
         need(message != NULL, "no answer");
         end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) record_keep(records, message);
-        else need(end, rd_kafka_message_errstr(message));
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+            record_keep(records, message);
+        else
+            need(end, rd_kafka_message_errstr(message));
         rd_kafka_message_destroy(message);
     }
 }

@@ -10,7 +10,8 @@ static const char usage[] =
     "usage: weir_oracle COMMAND --brokers HOST:PORT ...\n"
     "\n"
     "  rows      --topic T --rows-topic R   compare R with what follows from T\n"
-    "  ranges    --topic T --count N        N random `series from_ms to_ms quantile true_ms`\n"
+    "  ranges    --topic T --count N        N random `series from_ms to_ms quantile true_ms "
+    "spans`\n"
     "  quantile  --topic T --series S --from MS --to MS --quantile Q\n"
     "  spans     --topic T                  how many spans T holds, and of which kinds\n"
     "  dump      --rows-topic R             all closed rows and alerts, in order, without wall "
@@ -246,8 +247,8 @@ static int command_rows(const struct wanted *wanted)
 }
 
 /* The true quantile in ms over all spans of a series in the panes of [from, to); -1: no spans. */
-static double true_quantile(
-    const struct book *book, uint32_t series, int64_t from_ms, int64_t to_ms, double q)
+static double true_quantile(const struct book *book, uint32_t series, int64_t from_ms,
+    int64_t to_ms, double q, size_t *spans)
 {
     size_t from, to, n = 0;
     book_series(book, series, &from, &to);
@@ -261,6 +262,7 @@ static double true_quantile(
     sort_durations(duration_ns, n);
     double value = n == 0 ? -1 : (double)expect_quantile(duration_ns, n, q) / 1e6;
     free(duration_ns);
+    *spans = n;
     return value;
 }
 
@@ -270,8 +272,9 @@ static int command_quantile(const struct wanted *wanted)
     book_open(&book, wanted);
     uint32_t series = book_find(&book, needed(wanted->series, "--series"), false);
     if (series == UINT32_MAX) die("no series %s", wanted->series);
+    size_t spans;
     printf("%.9g\n", true_quantile(&book, series, wanted->from_ms, wanted->to_ms,
-                         strtod(wanted->quantile, NULL)));
+                         strtod(wanted->quantile, NULL), &spans));
     book_release(&book);
     return 0;
 }
@@ -282,7 +285,8 @@ static unsigned random_below(unsigned *seed, unsigned limit)
 }
 
 /* One random range of whole, closed minutes that holds spans of a random series; -1: not this time. */
-static double range_try(const struct book *book, unsigned *seed, struct wanted *range)
+static double range_try(
+    const struct book *book, unsigned *seed, struct wanted *range, size_t *spans)
 {
     static const char *const quantiles[] = {"0.01", "0.5", "0.9", "0.95", "0.99", "1"};
     const int64_t minute_ms = 60000, pane_ms = book->plan->pane_ns / NS_PER_MS;
@@ -294,7 +298,7 @@ static double range_try(const struct book *book, unsigned *seed, struct wanted *
     range->to_ms = (minute + 1 + random_below(seed, 3)) * minute_ms;
     if (range->to_ms > (book->last_pane + 1) * pane_ms) return -1;
     return true_quantile(
-        book, s->series, range->from_ms, range->to_ms, strtod(range->quantile, NULL));
+        book, s->series, range->from_ms, range->to_ms, strtod(range->quantile, NULL), spans);
 }
 
 static void range_print(const struct book *book, unsigned *seed)
@@ -302,10 +306,11 @@ static void range_print(const struct book *book, unsigned *seed)
     enum { TRIES = 100000 };
     struct wanted range = {0};
     for (int tries = 0; tries < TRIES; tries++) {
-        double value = range_try(book, seed, &range);
+        size_t spans;
+        double value = range_try(book, seed, &range, &spans);
         if (value < 0) continue;
-        printf("%s %" PRId64 " %" PRId64 " %s %.9g\n", range.series, range.from_ms, range.to_ms,
-            range.quantile, value);
+        printf("%s %" PRId64 " %" PRId64 " %s %.9g %zu\n", range.series, range.from_ms, range.to_ms,
+            range.quantile, value, spans);
         return;
     }
     die("no whole minute holds spans");

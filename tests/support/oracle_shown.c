@@ -20,6 +20,7 @@ struct shown {
     struct book keys; /* only its table of names */
     struct due *due;  /* due[i] is that of key i */
     size_t dues, capacity;
+    int64_t pane_ms;
     uint64_t equal, differ, missing, unknown;
 };
 
@@ -42,22 +43,42 @@ static bool is_newer(const Weir__Row *row, const Weir__Row *than)
     return row->status > than->status;
 }
 
-static void due_take(void *self, const Weir__Row *row)
+static void due_note(struct shown *shown, const char *key, const Weir__Row *row)
 {
-    char key[KEY_BYTES];
-    struct shown *shown = self;
-    int64_t width_ms = (row->end_ns - row->start_ns) / NS_PER_MS;
-    if (row->rolling) {
-        now_key(key, row->series, width_ms);
-    } else {
-        history_key(key, row->series, width_ms, row->end_ns / NS_PER_MS);
-    }
     uint32_t at = book_find(&shown->keys, key, true);
     if (at == shown->dues) {
         shown->due = array_room(shown->due, at, &shown->capacity, sizeof(*shown->due));
         shown->due[shown->dues++] = (struct due){.row = row};
     } else if (is_newer(row, shown->due[at].row)) {
         shown->due[at].row = row;
+    }
+}
+
+static int64_t width_ms_of(const Weir__Row *row)
+{
+    return (row->end_ns - row->start_ns) / NS_PER_MS;
+}
+
+/* Panes are the finest slices. */
+static void pane_take(void *self, const Weir__Row *row)
+{
+    struct shown *shown = self;
+    if (!row->rolling && width_ms_of(row) < shown->pane_ms) shown->pane_ms = width_ms_of(row);
+}
+
+/* Newest rows are those of rolling windows and of panes; slices are history. */
+static void due_take(void *self, const Weir__Row *row)
+{
+    char key[KEY_BYTES];
+    struct shown *shown = self;
+    int64_t width_ms = width_ms_of(row);
+    if (row->rolling || width_ms == shown->pane_ms) {
+        now_key(key, row->series, width_ms);
+        due_note(shown, key, row);
+    }
+    if (!row->rolling) {
+        history_key(key, row->series, width_ms, row->end_ns / NS_PER_MS);
+        due_note(shown, key, row);
     }
 }
 
@@ -161,8 +182,9 @@ static void lines_read(struct shown *shown, FILE *in)
 
 bool shown_compare(FILE *in, const char *brokers, const char *topic)
 {
-    struct shown shown = {.dues = 0};
+    struct shown shown = {.pane_ms = INT64_MAX};
     struct rows *rows = rows_open(brokers, topic);
+    rows_each(rows, pane_take, &shown);
     rows_each(rows, due_take, &shown);
     lines_read(&shown, in);
     for (size_t i = 0; i < shown.dues; i++) {

@@ -107,7 +107,7 @@ END
 }
 
 kafka_is_ready() {
-    grep -q 'Kafka Server started' "$1/server.log"
+    grep -qs 'Kafka Server started' "$1/server.log"
 }
 
 # Start a broker of our own; sets WEIR_TEST_BROKERS. Prints why not, where it fails.

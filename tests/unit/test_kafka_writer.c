@@ -1,7 +1,6 @@
 /* The plain producer against librdkafka's mock broker, also where sending fails. */
-#include "engine/kafka_writer.h"
-
 #include "engine/base/clock.h"
+#include "engine/kafka_writer.h"
 #include "tests/support/mock_broker.h"
 
 #include <setjmp.h>
@@ -51,8 +50,9 @@ static void a_sent_message_has_its_partition_time_and_bytes(void **unused)
     for (int i = 0; i < MESSAGES; i++) {
         char text[16];
         snprintf(text, sizeof(text), "m%d", i);
-        assert_int_equal(kafka_writer_send(writer, "sent", i % have, no_key, bytes_of(text),
-                             1000 + i, &err), ST_OK);
+        assert_int_equal(
+            kafka_writer_send(writer, "sent", i % have, no_key, bytes_of(text), 1000 + i, &err),
+            ST_OK);
     }
     assert_int_equal(kafka_writer_flush(writer, 10 * NS_PER_S, &err), ST_OK);
     assert_int_equal(kafka_writer_counts(writer).sent, MESSAGES);
@@ -156,11 +156,13 @@ static void a_message_over_the_limit_is_refused(void **unused)
     uint8_t *large = calloc(bytes, 1);
     assert_non_null(large);
     const struct bytes no_key = {NULL, 0};
-    assert_int_equal(kafka_writer_send(writer, "limit", 0, no_key, (struct bytes){large, bytes},
-                         1000, &err), ST_FATAL);
+    assert_int_equal(
+        kafka_writer_send(writer, "limit", 0, no_key, (struct bytes){large, bytes}, 1000, &err),
+        ST_FATAL);
     assert_non_null(strstr(err.text, "67108865 bytes is too large"));
-    assert_int_equal(kafka_writer_send(writer, "limit", 0, no_key, (struct bytes){large, bytes - 1},
-                         1000, &err), ST_OK);
+    assert_int_equal(
+        kafka_writer_send(writer, "limit", 0, no_key, (struct bytes){large, bytes - 1}, 1000, &err),
+        ST_OK);
     free(large);
     kafka_writer_close(writer);
 }

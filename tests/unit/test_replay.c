@@ -6,6 +6,7 @@
 #include "engine/progress.h"
 #include "engine/recording.h"
 #include "engine/simulation.h"
+#include "otlp.pb-c.h"
 #include "tests/support/mock_broker.h"
 
 #include <setjmp.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "otlp.pb-c.h"
 #include <cmocka.h>
 #include <zstd.h>
 
@@ -29,7 +29,7 @@ static void file_write(struct bytes bytes)
 {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    assert_int_equal(fwrite(bytes.data, 1, bytes.size, file), bytes.size);
+    if (bytes.size > 0) assert_int_equal(fwrite(bytes.data, 1, bytes.size, file), bytes.size);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -143,7 +143,7 @@ static void a_recording_cut_short_is_said_with_the_byte(void **unused)
     assert_refused((struct bytes){plain.data, 15}, 2,
         "ends at byte 15, inside the message that begins at byte 9 and whose length is 10");
     assert_refused((struct bytes){plain.data, plain.size - 1}, 5, "ends at byte 1001037");
-    assert_refused((struct bytes){packed.data, packed.size - 1}, 5, "inside a zstd frame");
+    assert_refused((struct bytes){packed.data, packed.size - 1}, 4, "inside a zstd frame");
     buffer_release(&plain);
     buffer_release(&packed);
 }
@@ -156,7 +156,7 @@ static void what_is_no_recording_is_refused(void **unused)
     static const uint8_t over[] = {4, 0, 0, 1, 0};
     assert_refused((struct bytes){over, sizeof(over)}, 0,
         "the message at byte 0 says that it has 67108865 bytes, want at most 67108864");
-    static const uint8_t bad[] = {0x28, 0xb5, 0x2f, 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    static const uint8_t bad[64] = {0x28, 0xb5, 0x2f, 0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     assert_refused((struct bytes){bad, sizeof(bad)}, 0, "bad zstd");
     unlink(path);
     assert_int_equal(read_all(&messages, &bytes, &err), ST_FATAL);
@@ -346,8 +346,7 @@ static void progress_says_rate_and_time_left(void **unused)
     progress_line(line, "generate", "spans", 1000, -1, 4);
     assert_string_equal(line, "generate: 1000 spans, 250/s");
     progress_line(line, "replay", "messages", 0, 0, 0);
-    assert_string_equal(
-        line, "replay: [........................]   0% 0 messages, 0/s, 0 s left");
+    assert_string_equal(line, "replay: [........................]   0% 0 messages, 0/s, 0 s left");
 }
 
 static int open_broker(void **unused)

@@ -3,19 +3,17 @@
  *
  * Messages are read by protobuf-c, not by our own decoder.
  */
-#include "engine/simulation.h"
-
 #include "engine/base/buffer.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/simulation.h"
+#include "otlp.pb-c.h"
 #include "schemas/span.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "otlp.pb-c.h"
 
 #include <cmocka.h>
 
@@ -104,9 +102,9 @@ static struct simulation *simulate(const char *text, const struct simulation_opt
 {
     struct error err = {0};
     struct simulation *simulation = NULL;
-    enum status status =
-        text == NULL ? simulation_open(&simulation, NULL, options, &err)
-                     : simulation_read(&simulation, bytes_of(text), "test", options, &err);
+    enum status status = text == NULL
+                             ? simulation_open(&simulation, NULL, options, &err)
+                             : simulation_read(&simulation, bytes_of(text), "test", options, &err);
     if (status != ST_OK) fail_msg("%s", err.text);
     return simulation;
 }
@@ -243,7 +241,8 @@ static void spans_form_whole_traces(void **unused)
 static void assert_share(double share, uint64_t some, size_t whole)
 {
     double got = (double)some / (double)whole;
-    if (got < 0.85 * share || got > 1.15 * share) fail_msg("got a share of %g, want %g", got, share);
+    if (got < 0.85 * share || got > 1.15 * share)
+        fail_msg("got a share of %g, want %g", got, share);
 }
 
 static void spans_misbehave_as_often_as_asked(void **unused)
@@ -261,9 +260,12 @@ static void spans_misbehave_as_often_as_asked(void **unused)
     for (size_t i = 0; i < all.count; i++) {
         const struct seen *span = &all.span[i];
         int64_t after_ns = span->record_ms * NS_PER_MS - span->end_ns;
-        if (after_ns >= 34 * NS_PER_S) late++;
-        else if (after_ns > 1500 * NS_PER_MS) behind++;
-        else if (after_ns < -4 * NS_PER_S) ahead++;
+        if (after_ns >= 34 * NS_PER_S)
+            late++;
+        else if (after_ns > 1500 * NS_PER_MS)
+            behind++;
+        else if (after_ns < -4 * NS_PER_S)
+            ahead++;
         if ((span->trace_id[0] == 0 && span->trace_id[1] == 0) || span->span_id == 0) bad++;
     }
     assert_true(all.count > 100000);
@@ -271,7 +273,8 @@ static void spans_misbehave_as_often_as_asked(void **unused)
     assert_int_equal(behind, all.counts.deviated[DEVIATION_OUT_OF_ORDER]);
     assert_int_equal(ahead, all.counts.deviated[DEVIATION_SKEWED]);
     assert_int_equal(bad, all.counts.deviated[DEVIATION_BAD_IDS]);
-    assert_share(0.05 * 1063 / 1200, late, all.count); /* 137 s late on average: the last ones lack */
+    assert_share(
+        0.05 * 1063 / 1200, late, all.count); /* 137 s late on average: the last ones lack */
     assert_share(0.02, behind, all.count);
     assert_share(0.01, ahead, all.count);
     assert_share(0.01, bad, all.count);
@@ -489,7 +492,8 @@ static const struct {
     {SERVICES ENTRIES "late: {share: 60%}\nskewed: {share: 60%}", "together are 1.2 of the spans"},
     {SERVICES ENTRIES "late: {share: 5%, from: 2h}", "`to` is less than `from`"},
     {SERVICES ENTRIES "faults: [{service: b, from: 0, to: 1m}]", "there is no service \"b\""},
-    {SERVICES ENTRIES "faults: [{service: a, operation: y, from: 0, to: 1m}]", "no operation \"y\""},
+    {SERVICES ENTRIES "faults: [{service: a, operation: y, from: 0, to: 1m}]",
+        "no operation \"y\""},
     {SERVICES ENTRIES "faults: [{service: a, from: 1m, to: 1m}]", "ends before it begins"},
     {SERVICES ENTRIES "faults: [{service: a, from: 1m, to: 3m, every: 2m}]", "before it is over"},
     {SERVICES ENTRIES "faults: [{service: a, from: 0, to: 1m, latency: 0}]", "latency: 0 is out"},
@@ -501,9 +505,11 @@ static const struct {
     {"services: {a: {operations: {x: {latency: 1ms, calls: [{to: a y, times: 101}]}}}}\n" ENTRIES,
         "has no operation \"y\""},
     {"services: {a: {operations: {x: {latency: 1ms, calls: [{to: a y, times: 101}]}, y: {latency: "
-     "1ms}}}}\n" ENTRIES, "times: 101 is out of range"},
+     "1ms}}}}\n" ENTRIES,
+        "times: 101 is out of range"},
     {"services: {a: {operations: {x: {latency: 1ms, calls: [{to: a y, times: 100}]}, y: {latency: "
-     "1ms, calls: [{to: a z, times: 9}]}, z: {latency: 1ms}}}}\n" ENTRIES, "up to 2001 spans"},
+     "1ms, calls: [{to: a z, times: 9}]}, z: {latency: 1ms}}}}\n" ENTRIES,
+        "up to 2001 spans"},
     {"services: {a b: {operations: {x: {latency: 1ms}}}}\n" ENTRIES, "holds no space"},
     {"services: {a: {operations: {}}}\n" ENTRIES, "operations: want a map"},
     {"services: {a: {attributes: {k: [1]}, operations: {x: {latency: 1ms}}}}\n" ENTRIES,
