@@ -12,12 +12,22 @@ struct kafka_embedded {
     rd_kafka_mock_cluster_t *cluster;
 };
 
+/* The handle that hosts the broker complains that it has no broker. */
+static void on_log(const rd_kafka_t *host, int level, const char *facility, const char *text)
+{
+    (void)host;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
+
 enum status kafka_embedded_open(struct kafka_embedded **broker, struct error *err)
 {
     struct kafka_embedded *b = memory_zeroed(1, sizeof(*b));
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "client.id", "embedded", NULL, 0);
+    rd_kafka_conf_set_log_cb(conf, on_log);
     b->host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     if (b->host == NULL) {
         rd_kafka_conf_destroy(conf);

@@ -18,6 +18,8 @@ enum {
     BATCH = 32, /* spans whose memory is fetched at the same time */
     SLOTS_FIRST = 1 << 14,
     CELL_GROWTH = 128, /* bytes of sketch and names to expect beside each cell */
+    LINE_BYTES = 64,   /* of the cache */
+    AHEAD = 8,         /* cells fetched ahead in the walk of a sorted table */
 };
 
 struct slot {
@@ -28,9 +30,9 @@ struct slot {
 
 struct pane_cell {
     size_t names;   /* where its dimensions begin in panes->names */
-    uint64_t place; /* stable hash of view and dimensions: decides the partition */
     int64_t pane;
     uint64_t late_by;
+    uint32_t partition; /* by the stable hash of view and dimensions */
     uint32_t view;
     uint32_t dimensions;
     _Alignas(16) unsigned char state[];
@@ -158,7 +160,8 @@ static void cell_name(
         buffer_append(&panes->names, value.data, value.size);
     }
     struct bytes names = {panes->names.data + cell->names, panes->names.size - cell->names};
-    cell->place = hash_mix(hash_stable(names), cell->view);
+    uint64_t place = hash_mix(hash_stable(names), cell->view);
+    cell->partition = (uint32_t)(place % panes->plan->partitions);
 }
 
 static struct pane_cell *cell_add(
@@ -173,6 +176,15 @@ static struct pane_cell *cell_add(
     cell_name(panes, cell, spans, p->span);
     *slot = (struct slot){p->hash, p->finger, (uint32_t)++panes->cells};
     return cell;
+}
+
+/* A state is two or three lines long, and may begin at the end of one. */
+static void cell_prefetch(const struct panes *panes, const struct pane_cell *cell)
+{
+    const unsigned char *last = cell->state + panes->plan->layout.bytes - 1;
+    for (const unsigned char *at = cell->state; at < last; at += LINE_BYTES)
+        __builtin_prefetch(at, 1);
+    __builtin_prefetch(last, 1);
 }
 
 static struct pane_cell *panes_find(
@@ -265,8 +277,7 @@ void panes_fold(struct panes *panes, const struct spans *spans)
         }
         for (size_t i = 0; i < count; i++) {
             pending[i].cell = panes_find(panes, &pending[i], spans);
-            __builtin_prefetch(pending[i].cell->state, 1);
-            __builtin_prefetch(pending[i].cell->state + 64, 1);
+            cell_prefetch(panes, pending[i].cell);
         }
         for (size_t i = 0; i < count; i++) {
             cell_fold(&panes->plan->layout, pending[i].cell->state, pending[i].span, &panes->pool);
@@ -276,7 +287,7 @@ void panes_fold(struct panes *panes, const struct spans *spans)
 
 static uint32_t cell_partition(const struct panes *panes, size_t index)
 {
-    return (uint32_t)(cell_at(panes, index)->place % panes->plan->partitions);
+    return cell_at(panes, index)->partition;
 }
 
 /* Counting sort, so that cells of a partition keep the order they came in. */
@@ -295,10 +306,22 @@ void panes_sort(struct panes *panes)
     free(next);
 }
 
+/* What the walk will read soon; the names half way there, as only then it is known where they are. */
+static void panes_prefetch(const struct panes *panes, size_t i)
+{
+    if (i >= panes->cells) return;
+    const struct pane_cell *cell = cell_at(panes, panes->order[i]);
+    __builtin_prefetch(cell);
+    cell_prefetch(panes, cell);
+    const struct pane_cell *nearer = cell_at(panes, panes->order[i - AHEAD / 2]);
+    __builtin_prefetch(panes->names.data + nearer->names);
+}
+
 uint32_t panes_cell(
     const struct panes *panes, size_t i, struct partial_cell *cell, const void **state)
 {
     const struct pane_cell *from = cell_at(panes, panes->order[i]);
+    panes_prefetch(panes, i + AHEAD);
     const uint8_t *at = panes->names.data + from->names;
     *cell = (struct partial_cell){.view = from->view,
         .dimensions = from->dimensions,
@@ -311,5 +334,5 @@ uint32_t panes_cell(
         at += sizeof(size) + size;
     }
     *state = from->state;
-    return cell_partition(panes, panes->order[i]);
+    return from->partition;
 }

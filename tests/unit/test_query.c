@@ -103,6 +103,8 @@ static void fill_newest(void *self, int64_t *applied)
         sample_row("service=checkout", end_ms - 60000, 60000, 6000),
         sample_row("service=mail%1B%5B2J;operation=a%0Ab;kind=CLIENT", end_ms - 60000, 60000, 60),
         sample_row("service=gone", end_ms - 600000, 60000, 60),
+        sample_row("service=checkout", NOON, 60000, 6000),
+        sample_row("service=checkout", NOON, 10000, 1000),
         sample_alert("f00d", SERIES, ALERT_FIRING),
         sample_alert("beef", SERIES, ALERT_FIRING),
         sample_alert("beef", SERIES, ALERT_RESOLVED),
@@ -112,7 +114,8 @@ static void fill_newest(void *self, int64_t *applied)
         outputs[rolling[i]].row.rolling = true;
     sample_number(&outputs[2], "latency_p99_ms_z", -2);
     sample_number(&outputs[2], "rate_per_s_z", 7.25);
-    outputs[6].alert.rule = bytes_of("slow \x1b[31m");
+    outputs[6].row.sketch = bytes_of("\x01");
+    outputs[8].alert.rule = bytes_of("slow \x1b[31m");
     apply(self, outputs, sizeof(outputs) / sizeof(outputs[0]), applied);
 }
 
@@ -451,19 +454,60 @@ static void a_thousand_series_are_read_in_a_few_pipelines(void **unused)
     read_list_release(&rows);
 }
 
-static void a_reader_may_do_with_the_documented_permissions(void **unused)
+/* Run one line of the documentation at our server; gives what it prints, or fails. */
+static void run_documented(const char *line)
+{
+    static const char cli[] = "redis-cli";
+    char command[1024], answer[64];
+    assert_memory_equal(line, cli, strlen(cli));
+    snprintf(command, sizeof(command), "redis-cli -p %d -e%s", server.port, line + strlen(cli));
+    FILE *output = popen(command, "r");
+    assert_non_null(output);
+    size_t size = fread(answer, 1, sizeof(answer), output);
+    while (fgetc(output) != EOF)
+        continue;
+    int failed = pclose(output);
+    if (failed != 0 || size <= 1) fail_msg("it gives nothing: %s", line);
+}
+
+static void every_example_of_the_documentation_gives_something(void **unused)
+{
+    (void)unused;
+    char line[1024];
+    int lines = 0;
+    FILE *document = fopen("sinks/REDIS.md", "r");
+    assert_non_null(document);
+    while (fgets(line, sizeof(line), document) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "redis-cli ", strlen("redis-cli ")) != 0) continue;
+        run_documented(line);
+        lines++;
+    }
+    fclose(document);
+    assert_true(lines >= 10);
+}
+
+/* Its user was made by the line of the documentation that ran just before. */
+static void the_documented_dashboard_user_may_read_all_and_write_nothing(void **unused)
 {
     (void)unused;
     char url[160];
-    freeReplyObject(redis_server_do(&server, "ACL SETUSER dashboard on >look ~weir:* "
-                                             "resetchannels -@all +select +info +hget +hmget "
-                                             "+hgetall +zrange +xrange +xread"));
+    struct error err;
     snprintf(url, sizeof(url), "redis://dashboard:look@127.0.0.1:%d", server.port);
     const char *const words[] = {"--redis", url, "--once", NULL};
     assert_int_equal(run(&command_top, words)->exit_code, EXIT_DONE);
     const char *const range[] = {
         "--redis", url, "range", SERIES, "--from", "1714564800", "--to", "1714573800", NULL};
     assert_int_equal(run(&command_query, range)->exit_code, EXIT_DONE);
+
+    struct store_config config = {
+        .url = url, .prefix = "weir", .timeout_ns = 5 * NS_PER_S, .plan = 1, .alerts_max = 1};
+    struct store_batch batch = {.prev = -1, .last = 0};
+    void *self = NULL;
+    int64_t applied;
+    assert_int_equal(store_redis.open(&self, &config, &err), ST_OK);
+    assert_int_equal(store_redis.apply(self, 0, &batch, &applied, &err), ST_FATAL);
+    store_redis.close(self);
 }
 
 static void times_are_read_as_people_write_them(void **unused)
@@ -541,7 +585,8 @@ int main(void)
         cmocka_unit_test(top_sorts_by_score_and_shows_the_window_asked_for),
         cmocka_unit_test(a_prefix_without_rows_is_explained),
         cmocka_unit_test(a_thousand_series_are_read_in_a_few_pipelines),
-        cmocka_unit_test(a_reader_may_do_with_the_documented_permissions),
+        cmocka_unit_test(every_example_of_the_documentation_gives_something),
+        cmocka_unit_test(the_documented_dashboard_user_may_read_all_and_write_nothing),
         cmocka_unit_test(times_are_read_as_people_write_them),
         cmocka_unit_test(a_sheet_fits_and_shows_no_control_character),
     };

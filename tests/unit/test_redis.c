@@ -558,11 +558,27 @@ static void what_does_not_speak_redis_is_left_alone(void **unused)
     close(listener);
 }
 
-/* The line of sinks/REDIS.md, with the password `s:e@c/r%t`. */
-#define ACL_LINE                                                                            \
-    "ACL SETUSER weir on >s:e@c/r%t ~weir:* resetchannels -@all +select +info +eval +hget " \
-    "+hmget "                                                                               \
-    "+hset +hdel +del +pttl +pexpire +zadd +zremrangebyscore +xadd"
+/* The permissions of sinks/REDIS.md. */
+#define PERMISSIONS                                                                             \
+    " resetchannels -@all +select +info +eval +hget +hmget +hset +hdel +del +pttl +pexpire +zadd " \
+    "+zremrangebyscore +xadd"
+#define ACL_LINE "ACL SETUSER weir on >s:e@c/r%t ~weir:*" PERMISSIONS
+
+static void the_permissions_tested_are_those_documented(void **unused)
+{
+    (void)unused;
+    char line[1024];
+    bool found = false;
+    FILE *document = fopen("sinks/REDIS.md", "r");
+    assert_non_null(document);
+    while (fgets(line, sizeof(line), document) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        const char *at = strstr(line, PERMISSIONS);
+        found = found || (at != NULL && strcmp(at, PERMISSIONS) == 0);
+    }
+    fclose(document);
+    assert_true(found);
+}
 
 static void the_documented_user_may_do_all_of_it_and_no_more(void **unused)
 {
@@ -762,6 +778,7 @@ int main(void)
         ON_EMPTY(a_connection_cut_by_the_server_is_made_again),
         ON_EMPTY(a_server_that_does_not_answer_is_not_waited_for),
         ON_EMPTY(what_does_not_speak_redis_is_left_alone),
+        cmocka_unit_test(the_permissions_tested_are_those_documented),
         ON_EMPTY(the_documented_user_may_do_all_of_it_and_no_more),
         ON_EMPTY(a_wrong_password_is_fatal_and_never_shown),
         ON_EMPTY(a_password_where_none_is_wanted_is_refused_with_advice),
