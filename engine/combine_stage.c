@@ -30,7 +30,7 @@ struct source {
     int64_t end;     /* batch mode: where it ends; INT64_MAX: never */
     bool paused;
     bool changed; /* since the last commit */
-    struct metric *lag_records, *lag_seconds;
+    struct metric *lag_records, *lag_seconds, *watermark;
 };
 
 struct combine_stage {
@@ -64,6 +64,7 @@ static void sources_forget(struct combine_stage *s)
     for (size_t i = 0; i < s->sources; i++) {
         metric_clear(s->source[i].lag_records);
         metric_clear(s->source[i].lag_seconds);
+        metric_clear(s->source[i].watermark);
     }
     s->sources = 0;
 }
@@ -173,6 +174,9 @@ static enum status source_init(
     source->lag_seconds = metric_of(METRIC_GAUGE, "weir_source_lag_seconds",
         "Age of the newest record read while there are more.", "topic=\"%s\",partition=\"%d\"",
         topic, from->partition);
+    source->watermark = metric_of(METRIC_GAUGE, "weir_source_watermark_seconds",
+        "The partition's clock: newest record timestamp - lateness.",
+        "topic=\"%s\",partition=\"%d\"", topic, from->partition);
     return status;
 }
 
@@ -487,6 +491,7 @@ static void say_counts(struct combine_stage *s)
             end > clock->position && source->idle_at != clock->position ? end - clock->position : 0;
         metric_set(source->lag_records, (double)lag);
         if (clock->watermark_ns == WATERMARK_NONE) continue;
+        metric_set(source->watermark, (double)clock->watermark_ns / 1e9);
         int64_t newest_ns = clock->watermark_ns + s->worker->config->lateness_ns;
         double behind = (double)(clock_wall_ns() - newest_ns) / 1e9;
         metric_set(source->lag_seconds, lag == 0 || behind < 0 ? 0 : behind);

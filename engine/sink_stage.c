@@ -11,6 +11,7 @@
 #include "sinks/store.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ enum {
     LINGER_MS = 20, /* how long a batch may wait for more */
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
+    VERIFY_MS = 1000, /* how often the store is asked whether it still holds what it did */
 };
 
 /* A partition of rows that this thread owns, and the batch being gathered for it. */
@@ -34,6 +36,7 @@ struct feed {
     size_t end[STORE_BATCH_MAX];
     size_t count;
     bool paused;
+    bool at_end; /* the partition has nothing more for now */
 };
 
 struct sink_stage {
@@ -48,6 +51,8 @@ struct sink_stage {
     int64_t retry_ns;      /* no attempt before, by clock_ns; 0: the store answers */
     int64_t backoff_ms;
     int64_t commit_ns; /* when offsets are committed next */
+    int64_t verify_ns; /* when the store is asked next */
+    bool drained;      /* counted in the worker's sinks_drained */
     const char *topic[1];
     struct fencing fencing;
     struct metric *latency, *transfer, *analysis, *rows;
@@ -292,6 +297,7 @@ static enum status on_record(
     feed->end[feed->count++] = feed->bytes.size;
     feed->last = record->offset;
     feed->position = record->offset + 1;
+    feed->at_end = false;
     return ST_OK;
 }
 
@@ -338,7 +344,10 @@ static enum status on_event(struct sink_stage *s, enum kafka_event event,
         return on_record(s, record, err);
     case KAFKA_END:
         feed = feed_of(s, record->partition);
-        if (feed != NULL && record->offset > feed->position) feed->position = record->offset;
+        if (feed != NULL && record->offset >= feed->position) {
+            feed->position = record->offset;
+            feed->at_end = true;
+        }
         break;
     case KAFKA_ASSIGNED:
         return on_assigned(s, err);
@@ -369,6 +378,41 @@ static void feeds_hold(struct sink_stage *s)
     }
 }
 
+static void say_drained(struct sink_stage *s, bool drained)
+{
+    if (drained == s->drained) return;
+    s->drained = drained;
+    atomic_fetch_add(&s->worker->sinks_drained, drained ? 1U : UINT_MAX);
+}
+
+/*
+ * Ask the store whether it still holds what it did, so that one that was emptied is refilled also
+ * when no row comes; that all is there is what batch mode waits for.
+ */
+static enum status verify(struct sink_stage *s, struct error *err)
+{
+    if (s->retry_ns != 0 || clock_ns() < s->verify_ns) return ST_OK;
+    bool drained = true;
+    s->verify_ns = clock_ns() + VERIFY_MS * NS_PER_MS;
+    for (size_t i = 0; i < s->feeds; i++) {
+        const struct feed *feed = &s->feed[i];
+        int64_t applied;
+        enum status status = store_redis.place(s->store, feed->partition, &applied, err);
+        if (status == ST_RETRY) {
+            store_away(s, err);
+            status = ST_OK;
+        } else if (status == ST_OK && applied != feed->applied) {
+            status = error_set(err, ST_LOST, 0,
+                "the store holds partition %d up to %" PRId64 " instead of %" PRId64,
+                feed->partition, applied, feed->applied);
+        }
+        if (status != ST_OK) return status;
+        drained = drained && s->retry_ns == 0 && feed->at_end && feed->count == 0;
+    }
+    say_drained(s, drained);
+    return ST_OK;
+}
+
 static enum status round_once(struct sink_stage *s, struct error *err)
 {
     int64_t until_ns = clock_ns() + LINGER_MS * NS_PER_MS;
@@ -379,6 +423,7 @@ static enum status round_once(struct sink_stage *s, struct error *err)
         status = on_event(s, event, &record, err);
     }
     if (status == ST_OK) status = feeds_apply(s, err);
+    if (status == ST_OK) status = verify(s, err);
     if (status != ST_OK) return status;
     feeds_hold(s);
     return clock_ns() >= s->commit_ns ? commit(s, err) : ST_OK;
@@ -424,6 +469,7 @@ void sink_stage(struct stage_thread *self)
             worker_pause(s.worker, s.backoff_ms * NS_PER_MS);
         }
         feeds_forget(&s);
+        say_drained(&s, false);
         if (status == ST_LOST && s.kafka != NULL)
             status = ST_ABORT; /* the store's place, not Kafka's */
         stage_recover(s.worker, &s.kafka, status, &s.fencing, "sink", &err);

@@ -68,6 +68,9 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
         log_warn(stage, "epoch not finished, going back to the last committed offset", "error=%s",
             err->text);
     }
+    metric_add(metric_of(METRIC_COUNTER, "weir_epochs_aborted_total",
+                   "Epochs that were dropped and done again.", "stage=\"%s\"", stage),
+        1);
     if (status == ST_RETRY) worker_pause(worker, RETRY_MS * NS_PER_MS);
     if (*kafka == NULL) return;
     if (status != ST_LOST) status = kafka_abort(*kafka, err);
@@ -207,6 +210,7 @@ static bool sink_done(struct worker *w, struct error *err)
 static bool batch_done(struct worker *w)
 {
     struct error err;
+    if (atomic_load(&w->sinks_drained) < w->config->threads.sink) return false;
     return combine_done(w, &err) && aggregate_done(w, &err) && sink_done(w, &err);
 }
 

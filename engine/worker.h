@@ -29,6 +29,7 @@ struct worker {
     struct kafka_observer *observer;
     uint32_t *source_partitions; /* of each input topic, as seen at start */
     int64_t **source_end;        /* batch mode: where each input partition ends */
+    atomic_uint sinks_drained;   /* sink threads whose store holds all that their partitions say */
     atomic_bool stopping;        /* finish the epoch and leave */
     atomic_bool failed;
     struct error failure; /* of the first thread that failed; written before `failed` */

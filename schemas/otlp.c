@@ -69,6 +69,13 @@ static struct bytes text_cut(struct bytes text)
     return text;
 }
 
+/* A field as nearly all are: a tag and a length of one byte each. 0: it is not, or it is cut. */
+static inline size_t plain_size(const uint8_t *at, const uint8_t *end, uint32_t tag)
+{
+    if (end - at < 2 || at[0] != tag || at[1] >= 0x80 || at[1] > end - at - 2) return 0;
+    return 2 + (size_t)at[1];
+}
+
 static bool value_read(struct reader *r, struct wire wire, struct value *value)
 {
     struct wire_field field = {0};
@@ -90,11 +97,25 @@ static bool value_read(struct reader *r, struct wire wire, struct value *value)
     return ended(r, &wire, more);
 }
 
+/* The text of a KeyValue that is a key and a text, and nothing else. */
+static bool pair_text(const struct wire *pair, struct bytes *text)
+{
+    const uint8_t *at = pair->at;
+    const uint8_t *value = at + plain_size(at, pair->end, TAG(1, WIRE_BYTES));
+    size_t size = plain_size(value, pair->end, TAG(2, WIRE_BYTES));
+    if (value == at || size < 4 || value + size != pair->end) return false;
+    if (plain_size(value + 2, pair->end, TAG(1, WIRE_BYTES)) != size - 2) return false;
+    *text = (struct bytes){value + 4, size - 4};
+    return true;
+}
+
 /* The value of a KeyValue. */
 static bool pair_value(struct reader *r, struct wire wire, struct value *value)
 {
     struct wire_field field;
     int more;
+    *value = (struct value){.tag = TAG(1, WIRE_BYTES)};
+    if (pair_text(&wire, &value->bytes)) return true;
     *value = (struct value){0};
     while ((more = wire_next(&wire, &field)) > 0) {
         if (TAG(field.number, field.type) != TAG(2, WIRE_BYTES)) continue;
@@ -179,26 +200,25 @@ static bool pair_match(struct reader *r, struct wire pair, struct bytes key, str
     return true;
 }
 
-/*
- * The key of a pair that is as nearly all are: a key and then a value under 128 bytes, and nothing
- * else. Most attributes of most spans are done with by this and the size of their key.
- */
-static bool pair_is_plain(const struct wire *pair, struct bytes *key)
-{
-    const uint8_t *at = pair->at;
-    size_t size = (size_t)(pair->end - at);
-    if (size < 4 || at[0] != TAG(1, WIRE_BYTES) || at[1] > size - 4) return false;
-    *key = (struct bytes){at + 2, at[1]};
-    const uint8_t *value = at + 2 + at[1];
-    size_t rest = size - 4 - at[1];
-    return value[0] == TAG(2, WIRE_BYTES) && value[1] == rest && (at[1] | value[1]) < 128;
-}
-
-static bool pair_read(struct reader *r, struct wire pair, struct bytes *found)
+static bool pair_read_any(struct reader *r, struct wire pair, struct bytes *found)
 {
     struct bytes key;
-    if (!pair_is_plain(&pair, &key) && !pair_key(r, pair, &key)) return false;
+    if (!pair_key(r, pair, &key)) return false;
     return !is_wanted_size(r, key.size) || pair_match(r, pair, key, found);
+}
+
+/*
+ * A pair as nearly all are: a key, then a value, and nothing else. Most attributes of most spans are
+ * done with by this and the size of their key.
+ */
+static inline bool pair_read(struct reader *r, struct bytes pair, struct bytes *found)
+{
+    const uint8_t *end = pair.data + pair.size;
+    size_t key = plain_size(pair.data, end, TAG(1, WIRE_BYTES));
+    if (key == 0 || plain_size(pair.data + key, end, TAG(2, WIRE_BYTES)) != pair.size - key)
+        return pair_read_any(r, wire_of(pair), found);
+    if (!is_wanted_size(r, key - 2)) return true;
+    return pair_match(r, wire_of(pair), (struct bytes){pair.data + 2, key - 2}, found);
 }
 
 static bool resource_pair_read(struct reader *r, struct wire pair)
@@ -231,7 +251,7 @@ static bool scope_read(struct reader *r, struct wire wire)
     int more;
     while ((more = wire_next(&wire, &field)) > 0) {
         if (TAG(field.number, field.type) != TAG(3, WIRE_BYTES)) continue;
-        if (!pair_read(r, wire_inside(&wire, field.bytes), r->of_scope)) return false;
+        if (!pair_read(r, field.bytes, r->of_scope)) return false;
     }
     return ended(r, &wire, more);
 }
@@ -246,8 +266,56 @@ static bool status_read(struct reader *r, struct wire wire, uint32_t *code)
     return ended(r, &wire, more);
 }
 
+/* The next field, if it is this one and plain. */
+static inline bool take_bytes(struct wire *wire, uint32_t tag, struct bytes *bytes)
+{
+    size_t size = plain_size(wire->at, wire->end, tag);
+    if (size == 0) return false;
+    *bytes = (struct bytes){wire->at + 2, size - 2};
+    wire->at += size;
+    return true;
+}
+
+static inline void take_fixed64(struct wire *wire, uint32_t tag, uint64_t *value)
+{
+    const uint8_t *at = wire->at;
+    if (wire->end - at < 9 || at[0] != tag) return;
+    memcpy(value, at + 1, sizeof(*value)); /* little endian, as in schemas/wire.c */
+    wire->at = at + 9;
+}
+
+static inline void take_small(struct wire *wire, uint32_t tag, uint32_t *value)
+{
+    const uint8_t *at = wire->at;
+    if (wire->end - at < 2 || at[0] != tag || at[1] >= 0x80) return;
+    *value = at[1];
+    wire->at = at + 2;
+}
+
+/*
+ * Nearly every exporter writes a span's fields by ascending number, so what is next is guessed rather
+ * than looked up. Where a guess is wrong nothing is taken: the loop over fields reads what is left.
+ */
+static bool fields_guess(struct reader *r, struct wire *wire, struct fields *f)
+{
+    struct bytes other;
+    take_bytes(wire, TAG(1, WIRE_BYTES), &f->trace_id);
+    take_bytes(wire, TAG(2, WIRE_BYTES), &f->span_id);
+    take_bytes(wire, TAG(3, WIRE_BYTES), &other); /* trace_state */
+    take_bytes(wire, TAG(4, WIRE_BYTES), &other); /* parent_span_id */
+    take_bytes(wire, TAG(5, WIRE_BYTES), &f->name);
+    take_small(wire, TAG(6, WIRE_VARINT), &f->kind);
+    take_fixed64(wire, TAG(7, WIRE_FIXED64), &f->start_ns);
+    take_fixed64(wire, TAG(8, WIRE_FIXED64), &f->end_ns);
+    while (take_bytes(wire, TAG(9, WIRE_BYTES), &other)) {
+        if (r->keys != 0 && !pair_read(r, other, r->of_span)) return false;
+    }
+    return true;
+}
+
 static bool fields_read(struct reader *r, struct wire wire, struct fields *f)
 {
+    if (!fields_guess(r, &wire, f)) return false;
     struct wire_field field;
     int more;
     while ((more = wire_next(&wire, &field)) > 0) {
@@ -272,7 +340,7 @@ static bool fields_read(struct reader *r, struct wire wire, struct fields *f)
             f->end_ns = field.value;
             break;
         case TAG(9, WIRE_BYTES):
-            if (r->keys != 0) ok = pair_read(r, wire_inside(&wire, field.bytes), r->of_span);
+            if (r->keys != 0) ok = pair_read(r, field.bytes, r->of_span);
             break;
         case TAG(15, WIRE_BYTES):
             ok = status_read(r, wire_inside(&wire, field.bytes), &f->code);

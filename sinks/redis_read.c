@@ -5,6 +5,7 @@
 #include "engine/base/memory.h"
 #include "sinks/redis_key.h"
 #include "sinks/redis_link.h"
+#include "sinks/row_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct redis_read {
 struct question {
     const char *doing;
     size_t count;
+    int64_t most;      /* entries of a stream */
     const void *about; /* what `ask` and `take` need to know */
     void (*ask)(struct redis_read *read, const struct question *question, size_t i);
     void (*take)(
@@ -177,6 +179,63 @@ static enum status read_hash(struct redis_read *read, const char *kind, const ch
 enum status redis_read_alerts(struct redis_read *read, struct read_list *list, struct error *err)
 {
     return read_hash(read, "alerts:active", "tell what fires", list, err);
+}
+
+static void ask_transitions(struct redis_read *read, const struct question *question, size_t i)
+{
+    (void)i;
+    redis_link_text(&read->link, "XREVRANGE");
+    redis_link_bytes(&read->link, key_of(read, "alerts", (struct bytes){0}));
+    redis_link_text(&read->link, "+");
+    redis_link_text(&read->link, "-");
+    redis_link_text(&read->link, "COUNT");
+    redis_link_number(&read->link, question->most);
+    redis_link_end(&read->link);
+}
+
+/* One entry of the stream: its fields, name and value by turns. */
+static void take_transition(const redisReply *fields, struct read_list *list)
+{
+    struct buffer json = {0};
+    struct read_item item = {0};
+    for (size_t f = 0; f + 1 < fields->elements; f += 2) {
+        struct bytes name = text_of(fields->element[f]), value = text_of(fields->element[f + 1]);
+        if (bytes_are(name, "id")) item.name = value;
+        if (bytes_are(name, "state")) item.field = value;
+        if (bytes_are(name, "at_ms")) item.at_ms = number_of(fields->element[f + 1]);
+        buffer_print(&json, "%s", f == 0 ? "{" : ",");
+        row_json_text(name, &json);
+        buffer_print(&json, ":");
+        row_json_text(value, &json);
+    }
+    buffer_print(&json, "}");
+    item.value = buffer_bytes(&json);
+    read_list_append(list, &item);
+    buffer_release(&json);
+}
+
+static void take_transitions(
+    const struct question *question, size_t i, const redisReply *reply, struct read_list *list)
+{
+    (void)question;
+    (void)i;
+    for (size_t e = reply->elements; reply->type == REDIS_REPLY_ARRAY && e > 0; e--) {
+        const redisReply *entry = reply->element[e - 1];
+        bool whole = entry->type == REDIS_REPLY_ARRAY && entry->elements == 2 &&
+                     entry->element[1]->type == REDIS_REPLY_ARRAY;
+        if (whole) take_transition(entry->element[1], list);
+    }
+}
+
+enum status redis_read_transitions(
+    struct redis_read *read, size_t most, struct read_list *list, struct error *err)
+{
+    struct question question = {.doing = "tell what fired",
+        .count = 1,
+        .most = (int64_t)most,
+        .ask = ask_transitions,
+        .take = take_transitions};
+    return put_questions(read, &question, list, err);
 }
 
 /* The next word of a list separated by spaces, NUL-terminated; false at its end. */

@@ -84,6 +84,13 @@ enum status redis_read_history(struct redis_read *read, const struct read_range 
 enum status redis_read_sketches(struct redis_read *read, const struct read_range *range,
     struct read_list *list, struct error *err) MUST_USE;
 
+/*
+ * What came and went, oldest first of the newest `most`: id, `field` the state, `at_ms` the event
+ * time, and the whole entry as a JSON object of texts.
+ */
+enum status redis_read_transitions(
+    struct redis_read *read, size_t most, struct read_list *list, struct error *err) MUST_USE;
+
 /* What fires now: id and JSON. */
 enum status redis_read_alerts(
     struct redis_read *read, struct read_list *list, struct error *err) MUST_USE;

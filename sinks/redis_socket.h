@@ -14,7 +14,7 @@ struct redis_socket {
     int fd; /* -1: closed */
 };
 
-/* All deadlines are by clock_ns. On any status but ST_OK, ST_RETRY, the socket is closed. */
+/* Deadlines are by clock_ns. What fails gives ST_RETRY and leaves the socket closed. */
 enum status redis_socket_open(struct redis_socket *socket, const struct redis_address *address,
     int64_t deadline_ns, struct error *err) MUST_USE;
 /* Write everything, or fail. */

@@ -85,7 +85,7 @@ static struct bytes escape(struct bytes text, char room[8], size_t *used)
     if (bytes_are(character, "\t")) return bytes_of("\\t");
     int control = control_of(character);
     if (control < 0) return character;
-    snprintf(room, 8, "\\u%04x", (unsigned)control);
+    snprintf(room, 8, "\\u%04x", (unsigned)control & 0xffU);
     return bytes_of(room);
 }
 

@@ -35,6 +35,7 @@ static const char query_help[] =
     "       weir query history SERIES|SERVICE   closed slices of a range\n"
     "       weir query range SERIES|SERVICE     any quantile of a range, from stored sketches\n"
     "       weir query alerts                   what fires now\n"
+    "       weir query transitions              what fired and was resolved, newest last\n"
     "\n"
     "A series is spelled as `weir query series` prints it; a service stands for its series\n"
     "service=NAME, and for all its series with `now` and `series`.\n"
@@ -54,60 +55,18 @@ static const char query_help[] =
 
 extern const struct command command_query;
 
-void query_print(struct buffer *out)
-{
-    fwrite(out->data, 1, out->size, stdout);
-    buffer_release(out);
-}
-
-static void print_sheet(const struct sheet *sheet)
-{
-    struct buffer out = {0};
-    sheet_write(sheet, 0, sheet_rows(sheet), "\n", &out);
-    query_print(&out);
-}
-
-/* Begin the next element of a JSON array that is written to `out`. */
-static void next_element(struct buffer *out)
-{
-    buffer_print(out, "%s", out->size == 0 ? "[" : ",\n ");
-}
-
-static void print_array(struct buffer *out)
-{
-    buffer_print(out, "%s]\n", out->size == 0 ? "[" : "");
-    query_print(out);
-}
-
-static json_t *json_value(const struct read_item *item)
-{
-    json_t *value = json_loadb((const char *)item->value.data, item->value.size, 0, NULL);
-    return value == NULL ? json_null() : value;
-}
-
-/* Stored JSON as it is stored, so that no digit changes; null for what is no JSON. */
-static void append_stored(const struct read_item *item, struct buffer *out)
-{
-    json_t *value = json_value(item);
-    if (json_is_null(value))
-        buffer_print(out, "null");
-    else
-        buffer_append(out, item->value.data, item->value.size);
-    json_decref(value);
-}
-
 /* Names and when they were last seen: services or series. */
 static void print_index(const struct query *query, const struct read_list *list, const char *title)
 {
     struct buffer out = {0};
     for (size_t i = 0; i < list->count && query->json; i++) {
-        next_element(&out);
+        query_next_element(&out);
         buffer_print(&out, "{\"%s\":", title);
         row_json_text(list->item[i].name, &out);
         buffer_print(&out, ",\"last_ms\":%lld}", (long long)list->item[i].at_ms);
     }
     if (query->json) {
-        print_array(&out);
+        query_print_array(&out);
         return;
     }
     struct sheet sheet = {0};
@@ -117,7 +76,7 @@ static void print_index(const struct query *query, const struct read_list *list,
         sheet_cell(&sheet, list->item[i].name);
         sheet_cell(&sheet, bytes_of(instant_print(list->item[i].at_ms * NS_PER_MS).text));
     }
-    print_sheet(&sheet);
+    query_print_sheet(&sheet);
     sheet_release(&sheet);
 }
 
@@ -204,7 +163,7 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
         const struct bytes field = list->item[from + r].field;
         snprintf(title[r], sizeof(title[r]), "%.*s", (int)field.size, (const char *)field.data);
         sheet_column(&sheet, title[r], SHEET_RIGHT, false);
-        row[r] = json_value(&list->item[from + r]);
+        row[r] = query_json(&list->item[from + r]);
         json_object_update_missing(names, row[r]);
     }
     const char *name;
@@ -218,7 +177,7 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
     struct buffer shown = {0};
     sheet_escape(list->item[from].name, &shown);
     printf("%.*s\n", (int)shown.size, (const char *)shown.data);
-    print_sheet(&sheet);
+    query_print_sheet(&sheet);
     buffer_release(&shown);
     for (size_t r = 0; r < rows; r++)
         json_decref(row[r]);
@@ -237,7 +196,7 @@ static size_t same_series(const struct read_list *list, size_t from)
 
 static void now_object(const struct read_list *list, size_t from, size_t to, struct buffer *out)
 {
-    next_element(out);
+    query_next_element(out);
     buffer_print(out, "{\"series\":");
     row_json_text(list->item[from].name, out);
     buffer_print(out, ",\"rows\":{");
@@ -245,7 +204,7 @@ static void now_object(const struct read_list *list, size_t from, size_t to, str
         if (i != from) buffer_print(out, ",");
         row_json_text(list->item[i].field, out);
         buffer_print(out, ":");
-        append_stored(&list->item[i], out);
+        query_append_stored(&list->item[i], out);
     }
     buffer_print(out, "}}");
 }
@@ -263,7 +222,7 @@ static void print_rows(const struct query *query, const struct read_list *list)
         print_now(list, from, to);
     }
     if (query->json)
-        print_array(&out);
+        query_print_array(&out);
     else if (list->count == 0)
         printf("no rows of %s: see `weir query services`\n", query->subject);
 }
@@ -276,55 +235,6 @@ static enum status query_now(struct query *query, struct error *err)
     if (status == ST_OK) print_rows(query, &rows);
     read_list_release(&series);
     read_list_release(&rows);
-    return status;
-}
-
-static void alert_row(struct sheet *sheet, json_t *alert)
-{
-    static const char *const texts[] = {"rule", "severity", "series", "column"};
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        const char *text = json_string_value(json_object_get(alert, texts[i]));
-        sheet_cell(sheet, bytes_of(text == NULL ? "" : text));
-    }
-    int64_t since_ms = json_integer_value(json_object_get(alert, "since_ms"));
-    sheet_print_cell(sheet, "%g", json_number_value(json_object_get(alert, "value")));
-    sheet_print_cell(sheet, "%g", json_number_value(json_object_get(alert, "threshold")));
-    sheet_cell(sheet, bytes_of(instant_print(since_ms * NS_PER_MS).text));
-}
-
-static void print_alerts(const struct read_list *list)
-{
-    static const char *const titles[] = {
-        "rule", "severity", "series", "column", "value", "threshold", "since"};
-    struct sheet sheet = {0};
-    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
-        bool number = strcmp(titles[i], "value") == 0 || strcmp(titles[i], "threshold") == 0;
-        sheet_column(&sheet, titles[i], number ? SHEET_RIGHT : SHEET_LEFT, false);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        json_t *alert = json_value(&list->item[i]);
-        alert_row(&sheet, alert);
-        json_decref(alert);
-    }
-    print_sheet(&sheet);
-    sheet_release(&sheet);
-}
-
-static enum status query_alerts(struct query *query, struct error *err)
-{
-    struct read_list list = {0};
-    enum status status = redis_read_alerts(query->read, &list, err);
-    if (status == ST_OK && query->json) {
-        struct buffer out = {0};
-        for (size_t i = 0; i < list.count; i++) {
-            next_element(&out);
-            append_stored(&list.item[i], &out);
-        }
-        print_array(&out);
-    } else if (status == ST_OK) {
-        print_alerts(&list);
-    }
-    read_list_release(&list);
     return status;
 }
 
@@ -341,6 +251,7 @@ static const struct question_kind {
     {"history", SUBJECT_MUST, query_history},
     {"range", SUBJECT_MUST, query_range},
     {"alerts", SUBJECT_NONE, query_alerts},
+    {"transitions", SUBJECT_NONE, query_transitions},
 };
 
 static const struct question_kind *kind_find(const char *name)
@@ -389,7 +300,7 @@ static enum status check_quantiles(struct query *query, struct error *err)
 static const struct question_kind *check(
     struct query *query, const struct arguments *arguments, struct error *err)
 {
-    static const char all[] = "services, series, now, history, range or alerts";
+    static const char all[] = "services, series, now, history, range, alerts or transitions";
     const struct question_kind *kind = NULL;
     if (arguments->count == 0) {
         error_set(err, ST_FATAL, 0, "say what: %s", all);

@@ -3,7 +3,10 @@
 #define ENGINE_CMD_QUERY_H
 
 #include "engine/base/buffer.h"
+#include "engine/cmd/sheet.h"
 #include "sinks/redis_read.h"
+
+#include <jansson.h>
 
 enum { QUERY_QUANTILES_MAX = 16 };
 
@@ -25,9 +28,19 @@ struct query {
 
 /* Print what was written and release it. */
 void query_print(struct buffer *out);
+void query_print_sheet(const struct sheet *sheet);
+/* Begin the next element of a JSON array that is written to `out`; end and print the array. */
+void query_next_element(struct buffer *out);
+void query_print_array(struct buffer *out);
+/* Stored JSON, the caller's to release; JSON null for what is none. */
+json_t *query_json(const struct read_item *item);
+/* Stored JSON as it is stored, so that no digit changes. */
+void query_append_stored(const struct read_item *item, struct buffer *out);
 
 /* Ask, then print: a table, or JSON. returns  as sinks/redis_read.h */
 enum status query_history(struct query *query, struct error *err) MUST_USE;
 enum status query_range(struct query *query, struct error *err) MUST_USE;
+enum status query_alerts(struct query *query, struct error *err) MUST_USE;
+enum status query_transitions(struct query *query, struct error *err) MUST_USE;
 
 #endif

@@ -15,13 +15,6 @@
 
 enum { STRETCHES_SHOWN = 8 };
 
-static void print_sheet(const struct sheet *sheet)
-{
-    struct buffer out = {0};
-    sheet_write(sheet, 0, sheet_rows(sheet), "\n", &out);
-    query_print(&out);
-}
-
 /* Say which resolutions there are. */
 static enum status no_resolution(
     const struct read_about *about, int64_t asked_ns, bool sketches, struct error *err)
@@ -169,7 +162,7 @@ static void print_history(
         buffer_print(&out, "%s]\n", out.size == 0 ? "[" : "");
         query_print(&out);
     } else {
-        print_sheet(&sheet);
+        query_print_sheet(&sheet);
     }
     sheet_release(&sheet);
 }
@@ -296,7 +289,7 @@ static void print_range(
         else
             sheet_print_cell(&sheet, "%.6g", merged->ms[q]);
     }
-    print_sheet(&sheet);
+    query_print_sheet(&sheet);
     sheet_release(&sheet);
     printf(
         "%llu spans in %zu of %zu slices of %s that the range holds whole (a slice without spans "

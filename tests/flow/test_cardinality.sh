@@ -5,7 +5,8 @@
 need_kafka
 need_own_redis --maxmemory 256mb --maxmemory-policy noeviction
 
-MEMORY_MB=700 # what the settings below allow, see `weir check`: 64 MiB of panes, 2000 series, Kafka queues
+# What the settings below allow: `memory` 64 MiB, 2000 series of 37 KiB, and what Kafka's client reads ahead.
+MEMORY_MB=512
 spans=1000000
 topic=$RUN-spans
 generate "$topic" --since 10m --names 1M --spans "$spans" --seed 3 --rate 20

@@ -20,11 +20,13 @@ sleep 5
 helpers=$(children_of "$demo")
 wait "$demo" || fail "weir demo ended with exit code $?"
 
-grep -Eq 'checkout|frontend' "$WORK/demo.log" || fail "the table names no service of the shop"
-grep -q 'final' "$WORK/demo.log" || fail "the demo showed no final rows"
-grep -Eqi 'firing' "$WORK/demo.log" || fail "the demo showed no alert"
-grep -Eqi 'resolved' "$WORK/demo.log" || fail "the demo showed no alert's resolution"
-grep -Eqi '(^|[^a-z])z([^a-z]|$)' "$WORK/demo.log" || fail "the demo showed no z-score"
+shows() {
+    grep -Eq "$1" "$WORK/demo.log" || fail "the demo did not show $2"
+}
+shows '^SERVICE .* Z ' 'a table with a z-score'
+shows '^catalog +[0-9.]+ ' "the fault's service with the rate of its final rows"
+shows 'latency-unusual.*firing|firing.*latency-unusual' "the alert on the fault's z-score"
+shows 'latency-unusual.*resolved|resolved.*latency-unusual' "the alert's resolution"
 
 for pid in $helpers; do
     ! kill -0 "$pid" 2>/dev/null || fail "process $pid of the demo is still there"

@@ -16,8 +16,8 @@ cp -r "$ROOT/CMakeLists.txt" "$ROOT/engine" "$ROOT/schemas" "$ROOT/operators" "$
 sed -i "s/$right/$wrong/" "$WORK/mutant/engine/combine.c"
 grep -qF "$wrong" "$WORK/mutant/engine/combine.c" || fail "the mutation did not take"
 
-cmake -S "$WORK/mutant" -B "$WORK/mutant/build" -DCMAKE_BUILD_TYPE=Debug -DWEIR_TESTS=OFF \
-    -DWEIR_BENCH=OFF >"$WORK/cmake.log" 2>&1 || fail "configuring the mutant"
+cmake -S "$WORK/mutant" -B "$WORK/mutant/build" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O2 -g' -DWEIR_TESTS=OFF -DWEIR_BENCH=OFF >"$WORK/cmake.log" 2>&1 || fail "configuring the mutant"
 cmake --build "$WORK/mutant/build" -j2 --target weir >"$WORK/build.log" 2>&1 || fail "building the mutant"
 
 topic=$RUN-spans

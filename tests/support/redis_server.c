@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WAIT_TRIES = 500, TEXTS = 8, WORDS_MAX = 64 };
+enum { WAIT_TRIES = 500, TEXTS = 8, WORDS_MAX = 64, PORT_MIN = 20000, PORTS = 12000 };
 
 static const char *options_of[REDIS_SERVER_OPTIONS_MAX + 1]; /* of the server started last */
 
@@ -33,17 +33,28 @@ void redis_server_require(void)
     exit(ci != NULL && strcmp(ci, "true") == 0 ? 1 : 77);
 }
 
+static bool is_free(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) give_up("no socket");
+    bool free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+    close(fd);
+    return free;
+}
+
+/* Below the range that the system hands out to clients, and 10000 below 65536 for a cluster's bus. */
 static int free_port(void)
 {
-    struct sockaddr_in at = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = 0};
-    socklen_t size = sizeof(at);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
-        give_up("no free port");
-    close(fd);
-    return ntohs(at.sin_port);
+    static unsigned next;
+    for (int tries = 0; tries < PORTS; tries++) {
+        int port = PORT_MIN + (int)(((unsigned)getpid() * 131 + next++) % PORTS);
+        if (is_free(port)) return port;
+    }
+    give_up("no free port");
+    return 0;
 }
 
 /* In the child: become redis-server, and end with the test. */

@@ -149,11 +149,16 @@ start_redis() {
     export WEIR_TEST_REDIS=redis://127.0.0.1:$port
 }
 
+# What went wrong, in one line.
+servers_why() {
+    paste -s -d ' ' "$SERVERS_DIR/why"
+}
+
 need_kafka() {
     [ -z "${WEIR_TEST_BROKERS:-}" ] || return 0
     [ -z "${WEIR_TEST_NO_KAFKA:-}" ] || servers_unavailable "no Kafka: $WEIR_TEST_NO_KAFKA"
     start_kafka "$SERVERS_DIR/kafka" >"$SERVERS_DIR/why" ||
-        servers_unavailable "no Kafka: $(tr '\n' ' ' <"$SERVERS_DIR/why")"
+        servers_unavailable "no Kafka: $(servers_why)"
 }
 
 need_redis() {
@@ -164,5 +169,5 @@ need_redis() {
 # A Redis that a test may empty, kill or fill without harm to another.
 need_own_redis() {
     start_redis "$SERVERS_DIR/redis" "$@" >"$SERVERS_DIR/why" ||
-        servers_unavailable "no Redis: $(tr '\n' ' ' <"$SERVERS_DIR/why")"
+        servers_unavailable "no Redis: $(servers_why)"
 }

@@ -9,14 +9,13 @@
 set -u
 . "$(dirname "$0")/servers.sh"
 servers_open
-servers_say_and_go_on() {
-    echo "No Kafka: $1 Tests that need one are skipped; WEIR_TEST_BROKERS=host:port names one of yours."
-    [ "${CI:-}" != true ] || exit 1
-    export WEIR_TEST_NO_KAFKA=$1
-}
 
 if [ -z "${WEIR_TEST_BROKERS:-}" ] && ! start_kafka "$SERVERS_DIR/kafka" >"$SERVERS_DIR/why"; then
-    servers_say_and_go_on "$(tr '\n' ' ' <"$SERVERS_DIR/why")"
+    echo "No Kafka: $(servers_why). Tests that need one are skipped; name one of yours by" \
+        "WEIR_TEST_BROKERS=host:port."
+    [ "${CI:-}" != true ] || exit 1
+    WEIR_TEST_NO_KAFKA=$(servers_why)
+    export WEIR_TEST_NO_KAFKA
 fi
 need_redis
 

@@ -458,7 +458,7 @@ static void a_thousand_series_are_read_in_a_few_pipelines(void **unused)
 static void run_documented(const char *line)
 {
     static const char cli[] = "redis-cli";
-    char command[1024], answer[64];
+    char command[1200], answer[64];
     assert_memory_equal(line, cli, strlen(cli));
     snprintf(command, sizeof(command), "redis-cli -p %d -e%s", server.port, line + strlen(cli));
     FILE *output = popen(command, "r");

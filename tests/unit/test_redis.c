@@ -559,7 +559,7 @@ static void what_does_not_speak_redis_is_left_alone(void **unused)
 }
 
 /* The permissions of sinks/REDIS.md. */
-#define PERMISSIONS                                                                             \
+#define PERMISSIONS                                                                                \
     " resetchannels -@all +select +info +eval +hget +hmget +hset +hdel +del +pttl +pexpire +zadd " \
     "+zremrangebyscore +xadd"
 #define ACL_LINE "ACL SETUSER weir on >s:e@c/r%t ~weir:*" PERMISSIONS

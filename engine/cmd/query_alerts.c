@@ -1,0 +1,103 @@
+/* weir query alerts, weir query transitions: what fires, and what fired and was resolved. */
+#include "engine/base/clock.h"
+#include "engine/base/instant.h"
+#include "engine/cmd/query.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { TRANSITIONS_SHOWN = 1000 };
+
+/* A member as text, whether it is stored as text or as a number. */
+static void alert_number_cell(struct sheet *sheet, const json_t *value)
+{
+    double number =
+        json_is_string(value) ? strtod(json_string_value(value), NULL) : json_number_value(value);
+    bool absent = value == NULL || json_is_null(value) ||
+                  (json_is_string(value) && json_string_length(value) == 0);
+    if (absent) {
+        sheet_number(sheet, 0, NAN);
+    } else {
+        sheet_print_cell(sheet, "%.4g", number);
+    }
+}
+
+static void alert_time_cell(struct sheet *sheet, const json_t *value)
+{
+    int64_t ms = json_is_string(value) ? strtoll(json_string_value(value), NULL, 10)
+                                       : json_integer_value(value);
+    sheet_cell(sheet, bytes_of(instant_print(ms * NS_PER_MS).text));
+}
+
+struct alert_column {
+    const char *title, *member;
+    enum { TEXT, NUMBER, TIME } kind;
+};
+
+static const struct alert_column firing[] = {{"rule", "rule", TEXT}, {"severity", "severity", TEXT},
+    {"series", "series", TEXT}, {"column", "column", TEXT}, {"value", "value", NUMBER},
+    {"threshold", "threshold", NUMBER}, {"since", "since_ms", TIME}, {NULL, NULL, TEXT}};
+
+static const struct alert_column fired[] = {{"at", "at_ms", TIME}, {"state", "state", TEXT},
+    {"rule", "rule", TEXT}, {"severity", "severity", TEXT}, {"series", "series", TEXT},
+    {"column", "column", TEXT}, {"value", "value", NUMBER}, {"threshold", "threshold", NUMBER},
+    {NULL, NULL, TEXT}};
+
+static void alert_row(struct sheet *sheet, const struct alert_column *column, const json_t *alert)
+{
+    for (; column->title != NULL; column++) {
+        const json_t *value = json_object_get(alert, column->member);
+        const char *text = json_string_value(value);
+        if (column->kind == TEXT) sheet_cell(sheet, bytes_of(text == NULL ? "" : text));
+        if (column->kind == NUMBER) alert_number_cell(sheet, value);
+        if (column->kind == TIME) alert_time_cell(sheet, value);
+    }
+}
+
+static void print_alerts(const struct alert_column *columns, const struct read_list *list)
+{
+    struct sheet sheet = {0};
+    for (const struct alert_column *c = columns; c->title != NULL; c++) {
+        sheet_column(&sheet, c->title, c->kind == NUMBER ? SHEET_RIGHT : SHEET_LEFT, false);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        json_t *alert = query_json(&list->item[i]);
+        alert_row(&sheet, columns, alert);
+        json_decref(alert);
+    }
+    query_print_sheet(&sheet);
+    sheet_release(&sheet);
+}
+
+static void show(
+    const struct query *query, const struct alert_column *columns, const struct read_list *list)
+{
+    struct buffer out = {0};
+    if (!query->json) {
+        print_alerts(columns, list);
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        query_next_element(&out);
+        query_append_stored(&list->item[i], &out);
+    }
+    query_print_array(&out);
+}
+
+enum status query_alerts(struct query *query, struct error *err)
+{
+    struct read_list list = {0};
+    enum status status = redis_read_alerts(query->read, &list, err);
+    if (status == ST_OK) show(query, firing, &list);
+    read_list_release(&list);
+    return status;
+}
+
+enum status query_transitions(struct query *query, struct error *err)
+{
+    struct read_list list = {0};
+    enum status status = redis_read_transitions(query->read, TRANSITIONS_SHOWN, &list, err);
+    if (status == ST_OK) show(query, fired, &list);
+    read_list_release(&list);
+    return status;
+}
