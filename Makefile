@@ -1,6 +1,7 @@
 # Everything one does with weir, for people and for CI. `make` alone lists it.
 # Each target first names the packages it lacks and installs only those: tests/support/packages.sh.
 
+MAKEFLAGS += --no-print-directory
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 PACKAGES = sh tests/support/packages.sh
 WITH_SERVERS = bash tests/support/with_servers.sh

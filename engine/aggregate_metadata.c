@@ -12,9 +12,12 @@ void aggregate_metadata_write(
 
 bool aggregate_metadata_read(struct aggregate_metadata *metadata, const char *text)
 {
+    struct aggregate_metadata read;
     int ended;
-    int fields = sscanf(text, "weir1 aggregate %" SCNd64 " %" SCNd64 " %d", &metadata->manifest,
-        &metadata->watermark_ns, &ended);
-    metadata->ended = ended != 0;
-    return fields == 3;
+    if (sscanf(text, "weir1 aggregate %" SCNd64 " %" SCNd64 " %d", &read.manifest,
+            &read.watermark_ns, &ended) != 3)
+        return false;
+    read.ended = ended != 0;
+    *metadata = read;
+    return true;
 }

@@ -103,7 +103,7 @@ static void judge(
     count_behind(c, clock, end_ns);
     if (span->pane >= arrival) return;
     int64_t closed_ns = (span->pane + 1) * plan->pane_ns;
-    if (clock->watermark_ns < closed_ns + plan->allowed_lateness_ns) {
+    if (clock->watermark_ns - plan->allowed_lateness_ns < closed_ns) {
         span->verdict = SPAN_LATE;
         span->late_by = (uint64_t)(arrival - span->pane);
         c->counts.late++;
@@ -195,7 +195,8 @@ enum status combine_record(struct combine *c, struct source_clock *clock,
     clock_reach(clock, &c->spans);
     panes_fold(c->panes, &c->spans);
 
-    if (!ahead) source_clock_raise(clock, record_ns - c->plan->config->lateness_ns);
+    bool timed = record->timestamp_ms >= 0 || c->spans.count != 0;
+    if (timed && !ahead) source_clock_raise(clock, record_ns - c->plan->config->lateness_ns);
     if (record_ns / 1000000 > c->record_ms) c->record_ms = record_ns / 1000000;
     return status;
 }

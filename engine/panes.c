@@ -259,7 +259,8 @@ static size_t batch_hash(struct panes *panes, struct names_hash *names, const st
         const struct plan_view *view = &panes->plan->view[v];
         if (!view_counts(view, span)) continue;
         uint64_t series = pending_hash(panes, view, names, spans, span);
-        uint64_t when = ((uint64_t)span->pane << 3 | v) ^ span->late_by << 48;
+        /* A pane number has fewer than 37 bits, the panes of allowed_lateness fewer than 24. */
+        uint64_t when = ((uint64_t)span->pane << 3 | v) ^ span->late_by << 40;
         uint64_t hash = hash_mix(series, when);
         uint64_t finger = hash_mix(series ^ panes->seed, when + 1) >> 32;
         pending[count++] = (struct pending){hash, (uint32_t)finger, v, span, NULL};
@@ -326,10 +327,10 @@ uint32_t panes_cell(
     const struct pane_cell *from = cell_at(panes, panes->order[i]);
     panes_prefetch(panes, i + AHEAD);
     const uint8_t *at = panes->names.data + from->names;
-    *cell = (struct partial_cell){.view = from->view,
-        .dimensions = from->dimensions,
-        .pane = from->pane,
-        .late_by = from->late_by};
+    cell->view = from->view;
+    cell->dimensions = from->dimensions;
+    cell->pane = from->pane;
+    cell->late_by = from->late_by;
     for (uint32_t d = 0; d < from->dimensions; d++) {
         uint16_t size;
         memcpy(&size, at, sizeof(size));

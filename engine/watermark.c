@@ -17,9 +17,12 @@ bool source_clock_read(struct source_clock *clock, uint32_t *partitions, struct 
     memcpy(text, metadata.data, metadata.size);
     text[metadata.size] = '\0';
 
+    struct source_clock read = *clock;
     int ended;
-    int fields = sscanf(text, "weir1 clock %" SCNd64 " %" SCNd64 " %d %" SCNu32,
-        &clock->watermark_ns, &clock->newest_pane, &ended, partitions);
-    clock->ended = ended != 0;
-    return fields == 4;
+    if (sscanf(text, "weir1 clock %" SCNd64 " %" SCNd64 " %d %" SCNu32, &read.watermark_ns,
+            &read.newest_pane, &ended, partitions) != 4)
+        return false;
+    read.ended = ended != 0;
+    *clock = read;
+    return true;
 }

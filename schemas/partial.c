@@ -53,6 +53,13 @@ void partial_put_total(struct buffer *out, const struct partial_total *total)
     wire_close(out, mark);
 }
 
+/* As wire_next; text where a number should be reads as 0. */
+static int field_next(struct wire *wire, struct wire_field *field)
+{
+    field->value = 0;
+    return wire_next(wire, field);
+}
+
 static enum status partial_known(uint64_t version, struct error *err)
 {
     if (version == PARTIAL_VERSION) return ST_OK;
@@ -71,7 +78,7 @@ enum status partial_open(
     int more;
     *header = (struct partial_header){0};
     *parts = wire;
-    while ((more = wire_next(&wire, &field)) > 0) {
+    while ((more = field_next(&wire, &field)) > 0) {
         if (field.number == 1) version = field.value;
         if (field.number == 2) header->plan = field.value;
         if (field.number == 3) header->sent_ms = (int64_t)field.value;
@@ -90,7 +97,7 @@ static bool cell_read(struct wire wire, struct partial_cell *cell)
     struct wire_field field;
     int more;
     *cell = (struct partial_cell){.message = {wire.at, (size_t)(wire.end - wire.at)}};
-    while ((more = wire_next(&wire, &field)) > 0) {
+    while ((more = field_next(&wire, &field)) > 0) {
         if (field.number >= PARTIAL_MEASURE_FIRST && field.type != WIRE_BYTES) return false;
         if (field.number == 1) cell->view = (uint32_t)field.value;
         if (field.number == 3) cell->pane = wire_zigzag(field.value);
@@ -107,7 +114,7 @@ static bool topic_read(struct wire wire, struct partial_topic *topic)
     struct wire_field field;
     int more;
     *topic = (struct partial_topic){0};
-    while ((more = wire_next(&wire, &field)) > 0) {
+    while ((more = field_next(&wire, &field)) > 0) {
         if (field.number == 1 && field.type == WIRE_BYTES) topic->name = field.bytes;
         if (field.number == 2) topic->partitions = (uint32_t)field.value;
     }
@@ -119,7 +126,7 @@ static bool clock_read(struct wire wire, struct partial_clock *clock)
     struct wire_field field;
     int more;
     *clock = (struct partial_clock){.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE};
-    while ((more = wire_next(&wire, &field)) > 0) {
+    while ((more = field_next(&wire, &field)) > 0) {
         if (field.number == 1) clock->topic = (uint32_t)field.value;
         if (field.number == 2) clock->partition = (uint32_t)field.value;
         if (field.number == 3) clock->watermark_ns = wire_zigzag(field.value);
@@ -136,7 +143,7 @@ static bool total_read(struct wire wire, struct partial_total *total)
     struct wire_field field;
     int more;
     *total = (struct partial_total){0};
-    while ((more = wire_next(&wire, &field)) > 0) {
+    while ((more = field_next(&wire, &field)) > 0) {
         if (field.number == 1) total->pane = wire_zigzag(field.value);
         if (field.number == 2) total->messages = field.value;
         if (field.number == 3) total->malformed = field.value;
@@ -168,7 +175,7 @@ bool partial_measure(struct wire *cell, uint32_t *wire_id, struct bytes *content
 {
     struct wire_field field;
     while (wire_next(cell, &field) > 0) {
-        if (field.number < PARTIAL_MEASURE_FIRST) continue;
+        if (field.number < PARTIAL_MEASURE_FIRST || field.type != WIRE_BYTES) continue;
         *wire_id = field.number;
         *content = field.bytes;
         return true;

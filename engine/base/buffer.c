@@ -31,13 +31,14 @@ void buffer_print(struct buffer *buffer, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int wanted = vsnprintf(NULL, 0, format, args);
+    size_t room = 128;
+    int wanted = vsnprintf((char *)buffer_room(buffer, room), room, format, args);
     va_end(args);
-    if (wanted > 0) {
-        char *at = (char *)buffer_room(buffer, (size_t)wanted + 1);
-        vsnprintf(at, (size_t)wanted + 1, format, again);
-        buffer->size += (size_t)wanted;
+    if (wanted >= (int)room) {
+        room = (size_t)wanted + 1;
+        vsnprintf((char *)buffer_room(buffer, room), room, format, again);
     }
+    if (wanted > 0) buffer->size += (size_t)wanted;
     va_end(again);
 }
 

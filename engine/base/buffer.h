@@ -14,7 +14,8 @@ struct buffer {
 /* Room for `bytes` more; the pointer is good until the next call. Does not move `size`. */
 uint8_t *buffer_room(struct buffer *buffer, size_t bytes);
 void buffer_append(struct buffer *buffer, const void *data, size_t bytes);
-void buffer_print(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
+void buffer_print(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3)
+    __attribute__((nonnull(2)));
 void buffer_release(struct buffer *buffer); /* frees, leaves an empty buffer */
 
 static inline void buffer_reset(struct buffer *buffer)
