@@ -71,17 +71,30 @@ static void *cell_for(struct aggregate *a, struct series *series, const struct p
     }
     if (from->late_by == 0) a->counts.repeated++;
     if (a->next_pane != PANE_NONE && arrival < a->next_pane) arrival = a->next_pane;
+    if (arrival > series->newest_pane) series->newest_pane = arrival; /* while it waits, it stays */
     struct late_cell *late = late_append(a);
     *late = (struct late_cell){series, from->pane, arrival, cell_new(&a->plan->layout, &a->pool)};
     return late->cell;
 }
 
+/* No combine sends others, and with these no sum of times overflows. */
 static bool cell_sane(const struct aggregate *a, const struct partial_cell *cell)
 {
     int64_t most = TIME_NS_MAX / a->plan->pane_ns;
     return cell->view < a->plan->views &&
-           cell->dimensions == a->plan->view[cell->view].dimensions && cell->pane <= most &&
-           cell->pane >= -most && cell->late_by <= (uint64_t)most;
+           cell->dimensions == a->plan->view[cell->view].dimensions && cell->pane >= 0 &&
+           cell->pane <= most && cell->late_by <= (uint64_t)(most - cell->pane);
+}
+
+static bool clock_sane(const struct aggregate *a, const struct partial_clock *clock)
+{
+    int64_t most = TIME_NS_MAX / a->plan->pane_ns;
+    bool time = clock->watermark_ns == WATERMARK_NONE ||
+                (clock->watermark_ns >= -TIME_NS_MAX && clock->watermark_ns <= TIME_NS_MAX);
+    bool pane =
+        clock->newest_pane == PANE_NONE || (clock->newest_pane >= -most && clock->newest_pane <= most);
+    return time && pane && clock->topic < AGGREGATE_TOPICS_MAX && clock->from >= 0 &&
+           clock->to >= 0;
 }
 
 static enum status apply_cell(
@@ -110,20 +123,31 @@ static enum status apply_cell(
     return worst;
 }
 
-/* Exactly once is audited: what an epoch covers must begin where the last one ended. */
+/*
+ * Exactly once is audited: what an epoch covers must begin where the last one ended. Offsets that come
+ * again leave the place as it is, unless combine says itself that its topic begins anew.
+ */
 static void audit(
-    struct aggregate *a, const struct source_clock *known, const struct partial_clock *clock)
+    struct aggregate *a, struct source_clock *known, const struct partial_clock *clock)
 {
+    int64_t again = clock->to < known->position ? clock->to : known->position;
     if (clock->from > known->position) {
         a->counts.gap_offsets += (uint64_t)(clock->from - known->position);
-    } else if (clock->from < known->position) {
-        a->counts.overlap_offsets += (uint64_t)(known->position - clock->from);
+    } else if (clock->from < again) {
+        a->counts.overlap_offsets += (uint64_t)(again - clock->from);
     }
+    if (clock->to > known->position || clock->to < clock->from) known->position = clock->to;
 }
 
-static void apply_clock(struct aggregate *a, const struct partial_clock *clock)
+static enum status apply_clock(
+    struct aggregate *a, const struct partial_clock *clock, struct error *err)
 {
     struct source_clock *known = NULL;
+    if (!clock_sane(a, clock)) {
+        return error_set(err, ST_SKIP, 0,
+            "partial: the clock of topic %u, partition %u is at no time or offset that can be",
+            clock->topic, clock->partition);
+    }
     for (size_t i = 0; i < a->clocks && known == NULL; i++) {
         bool same = a->clock[i].topic == clock->topic && a->clock[i].partition == clock->partition;
         if (same) known = &a->clock[i];
@@ -133,6 +157,7 @@ static void apply_clock(struct aggregate *a, const struct partial_clock *clock)
         known = &a->clock[a->clocks++];
         *known = (struct source_clock){.topic = clock->topic,
             .partition = clock->partition,
+            .position = clock->to,
             .watermark_ns = WATERMARK_NONE,
             .newest_pane = PANE_NONE};
     } else {
@@ -140,8 +165,8 @@ static void apply_clock(struct aggregate *a, const struct partial_clock *clock)
     }
     source_clock_raise(known, clock->watermark_ns);
     if (clock->newest_pane > known->newest_pane) known->newest_pane = clock->newest_pane;
-    known->position = clock->to;
     known->ended = clock->ended;
+    return ST_OK;
 }
 
 static void apply_topic(struct aggregate *a, uint32_t index, const struct partial_topic *topic)
@@ -158,6 +183,9 @@ static int64_t first_pane(const struct aggregate *a, int64_t target)
     for (size_t i = 0; i < a->series.actives; i++) {
         const struct slices *panes = &a->series.active[i]->level[0];
         if (panes->count != 0 && panes->slice[0].index < first) first = panes->slice[0].index;
+    }
+    for (size_t i = 0; i < a->lates; i++) {
+        if (a->late[i].arrival < first) first = a->late[i].arrival;
     }
     return first;
 }
@@ -278,15 +306,17 @@ static void closing_captured(const struct aggregate *a, struct closing *closing)
     }
 }
 
+/* The panes under the widest row that can still be said: a revision of the longest slice there is. */
 static int64_t panes_kept(const struct plan *plan)
 {
-    int64_t most = 0;
+    int64_t widest_ns = 0;
     for (uint32_t w = 0; w < plan->windows; w++) {
-        int64_t panes = plan->window[w].width_ns / plan->pane_ns;
-        if (panes > most) most = panes;
+        if (plan->window[w].width_ns > widest_ns) widest_ns = plan->window[w].width_ns;
     }
-    int64_t late = plan->allowed_lateness_ns / plan->pane_ns + 2;
-    return most > late ? most : late;
+    for (uint32_t k = 0; k < plan->levels; k++) {
+        if (plan->level[k].width_ns > widest_ns) widest_ns = plan->level[k].width_ns;
+    }
+    return (widest_ns + plan->allowed_lateness_ns) / plan->pane_ns + 2;
 }
 
 static void close_next(struct aggregate *a, struct records *records)
@@ -300,7 +330,6 @@ static void close_next(struct aggregate *a, struct records *records)
     a->counts.rows_revised += closing.rows_revised;
 
     a->next_pane++;
-    totals_prune(&a->totals, a->next_pane - panes_kept(a->plan));
     series_rest(&a->series);
     if (a->next_pane % EVICT_EVERY_PANES == 0) {
         int64_t idle = a->plan->config->limits.series_idle_ns / a->plan->pane_ns;
@@ -341,6 +370,7 @@ static void advance(struct aggregate *a, struct records *records)
         a->next_pane = next_concern(a, target);
         if (a->next_pane < target) close_next(a, records);
     }
+    totals_prune(&a->totals, a->next_pane - panes_kept(a->plan));
 }
 
 /*
@@ -363,8 +393,8 @@ static void say_provisional(struct aggregate *a, int64_t before_ms, struct recor
     for (size_t i = 0; i < a->series.actives && a->budget >= 1000; i++) {
         struct series *series = a->series.active[i];
         if (!series->changed || series->provisional_ms > before) continue;
-        windows_say_provisional(&closing, series);
         series->changed = false;
+        if (!windows_say_provisional(&closing, series)) continue;
         series->provisional_ms = a->sent_ms;
         a->budget -= 1000;
         a->counts.rows_provisional++;
@@ -382,13 +412,12 @@ static enum status apply_parts(struct aggregate *a, struct wire *parts, struct e
             return error_set(err, worst > ST_SKIP ? worst : ST_SKIP, 0,
                 "partial: malformed part at byte %zu", wire_offset(parts));
         }
-        if (part == PARTIAL_CELL) {
-            enum status status = apply_cell(a, &item.cell, err);
-            if (status > worst) worst = status;
-        }
+        enum status status = ST_OK;
+        if (part == PARTIAL_CELL) status = apply_cell(a, &item.cell, err);
         if (part == PARTIAL_TOPIC) apply_topic(a, topic++, &item.topic);
-        if (part == PARTIAL_CLOCK) apply_clock(a, &item.clock);
+        if (part == PARTIAL_CLOCK) status = apply_clock(a, &item.clock, err);
         if (part == PARTIAL_TOTAL) totals_add(&a->totals, &item.total);
+        if (status > worst) worst = status;
     }
     return worst;
 }

@@ -9,7 +9,10 @@
 
 #include <stdlib.h>
 
-enum { SNAPSHOT_VERSION = 1 };
+enum {
+    SNAPSHOT_VERSION = 1,
+    KEY_BYTES_MAX = 1 + PARTIAL_DIMENSIONS_MAX * (int)(sizeof(uint16_t) + SPAN_TEXT_MAX),
+};
 
 /* Names an operator and how it is configured, so that a state is not taken over by another one. */
 static uint64_t operator_signature(const struct operator_instance *o)
@@ -175,7 +178,7 @@ struct loading {
 
 static bool load_operator(struct loading *loading, struct wire wire)
 {
-    struct wire_field field;
+    struct wire_field field = {0};
     const struct config *config = loading->a->plan->config;
     uint64_t signature = 0, bytes = 0;
     while (wire_next(&wire, &field) > 0) {
@@ -210,7 +213,7 @@ static void load_states(const struct loading *loading, struct series *series, st
 
 static void load_clock(struct aggregate *a, struct wire wire)
 {
-    struct wire_field field;
+    struct wire_field field = {0};
     a->clock = memory_resize(a->clock, a->clocks + 1, sizeof(*a->clock));
     struct source_clock *clock = &a->clock[a->clocks++];
     *clock = (struct source_clock){0};
@@ -226,7 +229,7 @@ static void load_clock(struct aggregate *a, struct wire wire)
 
 static void load_total(struct aggregate *a, struct wire wire)
 {
-    struct wire_field field;
+    struct wire_field field = {0};
     struct partial_total total = {0};
     while (wire_next(&wire, &field) > 0) {
         if (field.number == 1) total.pane = wire_zigzag(field.value);
@@ -255,7 +258,7 @@ static enum status load_slice(
     struct aggregate *a, struct series *series, struct wire wire, struct error *err)
 {
     struct wire at = wire;
-    struct wire_field field;
+    struct wire_field field = {0};
     uint64_t level = 0;
     int64_t index = 0;
     while (wire_next(&at, &field) > 0) {
@@ -273,16 +276,22 @@ static enum status load_slice(
 static enum status load_series(const struct loading *loading, struct wire wire, struct error *err)
 {
     struct aggregate *a = loading->a;
-    struct wire_field field;
+    struct wire_field field = {0};
     struct series *series = NULL;
     while (wire_next(&wire, &field) > 0) {
-        if (field.number == 1 && field.type == WIRE_BYTES && field.bytes.size > 0) {
+        if (field.number == 1 && field.type == WIRE_BYTES && field.bytes.size > 0 &&
+            field.bytes.size <= KEY_BYTES_MAX) {
             series = series_restore(&a->series, field.bytes);
         }
-        if (series == NULL) return error_set(err, ST_FATAL, 0, "snapshot: a series without a key");
+        if (series == NULL) {
+            return error_set(err, ST_FATAL, 0,
+                "snapshot: a series does not begin with a key of 1 to %d bytes", KEY_BYTES_MAX);
+        }
         if (field.number == 2) series->newest_pane = wire_zigzag(field.value);
         if (field.number == 3) series->changed = field.value != 0;
-        if (field.number == 4) series->rolled = (uint8_t)field.value;
+        if (field.number == 4) {
+            series->rolled = (uint8_t)(field.value & ((UINT64_C(1) << a->plan->windows) - 1));
+        }
         if (field.number == 5) series->provisional_ms = (int64_t)field.value;
         if (field.number == 6 && field.type == WIRE_BYTES)
             load_states(loading, series, field.bytes);
@@ -296,7 +305,7 @@ static enum status load_series(const struct loading *loading, struct wire wire, 
 static enum status load_late(struct aggregate *a, struct wire wire, struct error *err)
 {
     struct wire at = wire;
-    struct wire_field field;
+    struct wire_field field = {0};
     struct late_cell late = {0};
     uint64_t series = UINT64_MAX;
     while (wire_next(&at, &field) > 0) {
@@ -319,7 +328,7 @@ static enum status load_late(struct aggregate *a, struct wire wire, struct error
 
 static void load_counts(struct aggregate *a, struct wire wire)
 {
-    struct wire_field field;
+    struct wire_field field = {0};
     while (wire_next(&wire, &field) > 0) {
         if (field.number == 1) a->counts.gap_offsets = field.value;
         if (field.number == 2) a->counts.overlap_offsets = field.value;
@@ -392,7 +401,7 @@ static void load_number(struct aggregate *a, const struct wire_field *field)
 static enum status load_header(const struct aggregate *a, struct bytes saved, struct error *err)
 {
     struct wire wire = wire_of(saved);
-    struct wire_field field;
+    struct wire_field field = {0};
     uint64_t version = 0, plan = 0;
     while (wire_next(&wire, &field) > 0 && field.number <= 2) {
         if (field.number == 1) version = field.value;
@@ -413,6 +422,50 @@ static enum status load_header(const struct aggregate *a, struct bytes saved, st
     return ST_OK;
 }
 
+static bool time_sane(int64_t number, int64_t unit_ns)
+{
+    return number >= -(TIME_NS_MAX / unit_ns) && number <= TIME_NS_MAX / unit_ns;
+}
+
+static bool series_sane(const struct aggregate *a, const struct series *series)
+{
+    bool holds = false;
+    for (uint32_t k = 0; k < a->plan->levels; k++) {
+        const struct slices *slices = &series->level[k];
+        for (uint32_t i = 0; i < slices->count; i++) {
+            if (!time_sane(slices->slice[i].index, a->plan->level[k].width_ns)) return false;
+        }
+        holds = holds || slices->count != 0;
+        if (k != 0 && slices->count != 0 && a->next_pane == PANE_NONE) return false;
+    }
+    return series->active || !holds;
+}
+
+/* What the rest of aggregate relies on; whoever wrote something else was not aggregate_save. */
+static bool state_sane(const struct aggregate *a)
+{
+    int64_t pane_ns = a->plan->pane_ns;
+    if (a->next_pane != PANE_NONE && !time_sane(a->next_pane, pane_ns)) return false;
+    if (a->watermark_ns != WATERMARK_NONE && !time_sane(a->watermark_ns, 1)) return false;
+    if (a->sent_ms < 0 || a->record_ms < 0) return false;
+    for (size_t i = 0; i < a->clocks; i++) {
+        const struct source_clock *c = &a->clock[i];
+        if (c->watermark_ns != WATERMARK_NONE && !time_sane(c->watermark_ns, 1)) return false;
+        if (c->newest_pane != PANE_NONE && !time_sane(c->newest_pane, pane_ns)) return false;
+        if (c->position < 0) return false;
+    }
+    for (size_t i = 0; i < a->lates; i++) {
+        const struct late_cell *late = &a->late[i];
+        if (late->pane < 0 || late->arrival <= late->pane) return false;
+        if (!time_sane(late->arrival, pane_ns) || late->arrival < a->next_pane) return false;
+        if (late->series->newest_pane < late->arrival) return false;
+    }
+    for (size_t i = 0; i < a->series.count; i++) {
+        if (!series_sane(a, a->series.series[i])) return false;
+    }
+    return true;
+}
+
 enum status aggregate_load(struct aggregate *a, struct bytes saved, struct error *err)
 {
     enum status status = load_header(a, saved, err);
@@ -420,7 +473,7 @@ enum status aggregate_load(struct aggregate *a, struct bytes saved, struct error
 
     struct loading loading = {.a = a};
     struct wire wire = wire_of(saved);
-    struct wire_field field;
+    struct wire_field field = {0};
     int more;
     while ((more = wire_next(&wire, &field)) > 0) {
         if (field.type != WIRE_BYTES) {
@@ -436,6 +489,11 @@ enum status aggregate_load(struct aggregate *a, struct bytes saved, struct error
     if (more < 0) {
         return error_set(
             err, ST_FATAL, 0, "snapshot: malformed field at byte %zu", wire_offset(&wire));
+    }
+    if (!state_sane(a)) {
+        return error_set(err, ST_FATAL, 0,
+            "snapshot: it holds times, offsets or series that cannot be: it was damaged or written "
+            "by something else");
     }
     if (a->next_pane == PANE_NONE) return ST_OK;
     for (size_t i = 0; i < a->series.count; i++) {

@@ -107,6 +107,14 @@ static enum status shard_load(
     *shard = (struct shard){.partition = from->partition, .silent_until = from->offset};
     shard->metadata = (struct aggregate_metadata){-1, WATERMARK_NONE, false};
     shard->committed_watermark_ns = WATERMARK_NONE;
+    shard->watermark = metric_of(METRIC_GAUGE, "weir_watermark_seconds",
+        "Event time up to which panes are closed.", "partition=\"%d\"", from->partition);
+    shard->series = metric_of(
+        METRIC_GAUGE, "weir_series", "Series known.", "partition=\"%d\"", from->partition);
+    shard->bytes = metric_of(METRIC_GAUGE, "weir_aggregate_bytes", "Memory of the state.",
+        "partition=\"%d\"", from->partition);
+    shard->lag = metric_of(METRIC_GAUGE, "weir_partials_lag_records", "Partials not yet applied.",
+        "partition=\"%d\"", from->partition);
     shard->aggregate = aggregate_new(w->plan, (uint32_t)from->partition);
     if (from->metadata[0] != '\0') aggregate_metadata_read(&shard->metadata, from->metadata);
     if (shard->metadata.manifest >= 0) {
@@ -122,14 +130,6 @@ static enum status shard_load(
     from->offset = shard->position;
     shard->records.silent = shard->position < shard->silent_until;
     shard->snapshot_due_ns = snapshot_next(s, shard, true);
-    shard->watermark = metric_of(METRIC_GAUGE, "weir_watermark_seconds",
-        "Event time up to which panes are closed.", "partition=\"%d\"", from->partition);
-    shard->series = metric_of(
-        METRIC_GAUGE, "weir_series", "Series known.", "partition=\"%d\"", from->partition);
-    shard->bytes = metric_of(METRIC_GAUGE, "weir_aggregate_bytes", "Memory of the state.",
-        "partition=\"%d\"", from->partition);
-    shard->lag = metric_of(METRIC_GAUGE, "weir_partials_lag_records", "Partials not yet applied.",
-        "partition=\"%d\"", from->partition);
     return ST_OK;
 }
 
@@ -168,6 +168,18 @@ static enum status on_record(
     shard->position = record->offset + 1;
     shard->changed = shard->changed || !shard->records.silent;
     return status;
+}
+
+/*
+ * Batch mode: the place behind the last transaction marker is committed too, so that everyone sees that
+ * nothing is left to read.
+ */
+static void on_end(struct aggregate_stage *s, const struct kafka_record *end)
+{
+    struct shard *shard = shard_of(s, end->partition);
+    if (!s->worker->batch.until_end || shard == NULL || end->offset <= shard->position) return;
+    shard->position = end->offset;
+    shard->changed = true;
 }
 
 /* A batch that is missing means rows that would be wrong: refuse, and say how to go on. */
@@ -353,7 +365,9 @@ static enum status on_event(struct aggregate_stage *s, enum kafka_event event,
     enum status status = ST_OK;
     switch (event) {
     case KAFKA_NOTHING:
+        break;
     case KAFKA_END:
+        on_end(s, record);
         break;
     case KAFKA_RECORD:
         return on_record(s, record, err);

@@ -26,6 +26,8 @@ struct kafka {
     enum pending pending;                        /* what the group wants, not yet answered */
     rd_kafka_topic_partition_list_t *partitions; /* assigned, or about to be */
     struct kafka_assigned *assigned;
+    rd_kafka_topic_partition_list_t
+        *paused;                 /* a pause outlives its assignment, so it is ended before */
     rd_kafka_message_t *message; /* lent out */
     uint64_t undelivered; /* sends that failed since the last commit; producer's thread is ours */
     char failure[256];    /* of the first of them */
@@ -139,6 +141,7 @@ enum status kafka_open(struct kafka **kafka, const struct kafka_options *options
     struct kafka *k = memory_zeroed(1, sizeof(*k));
     char client_id[200];
     k->options = *options;
+    k->paused = rd_kafka_topic_partition_list_new(1);
     k->transactional = options->produces && options->config->delivery == DELIVERY_EXACTLY_ONCE;
     snprintf(k->group, sizeof(k->group), "%s-%s", options->config->name, options->stage);
     snprintf(client_id, sizeof(client_id), "%s-%u", options->instance, options->thread);
@@ -177,6 +180,7 @@ void kafka_close(struct kafka *k)
         rd_kafka_destroy(k->producer);
     }
     if (k->partitions != NULL) rd_kafka_topic_partition_list_destroy(k->partitions);
+    rd_kafka_topic_partition_list_destroy(k->paused);
     free(k->assigned);
     free(k);
 }
@@ -298,43 +302,54 @@ enum status kafka_start(struct kafka *k, struct error *err)
         rd_kafka_err2str(code));
 }
 
+/* Resuming must happen while the partitions are assigned: afterwards the handle could not be closed. */
+static void resume_all(struct kafka *k)
+{
+    if (k->paused->cnt == 0) return;
+    rd_kafka_resume_partitions(k->consumer, k->paused);
+    rd_kafka_topic_partition_list_destroy(k->paused);
+    k->paused = rd_kafka_topic_partition_list_new(1);
+}
+
 void kafka_rewind(struct kafka *k)
 {
     message_release(k);
+    if (k->pending == PENDING_NONE) resume_all(k);
     if (k->pending == PENDING_NONE && k->partitions != NULL) k->pending = PENDING_ASSIGN;
 }
 
 void kafka_let_go(struct kafka *k)
 {
     message_release(k);
+    resume_all(k);
     k->pending = PENDING_NONE;
     rd_kafka_assign(k->consumer, NULL);
     if (k->partitions != NULL) rd_kafka_topic_partition_list_destroy(k->partitions);
     k->partitions = NULL;
 }
 
-static rd_kafka_topic_partition_list_t *one_partition(
-    const struct kafka *k, uint32_t topic, int32_t partition)
+static bool pause_resume(struct kafka *k, uint32_t topic, int32_t partition, bool pause)
 {
+    const char *name = k->options.topic[topic];
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, k->options.topic[topic], partition);
-    return list;
+    rd_kafka_topic_partition_list_add(list, name, partition);
+    rd_kafka_resp_err_t code = pause ? rd_kafka_pause_partitions(k->consumer, list)
+                                     : rd_kafka_resume_partitions(k->consumer, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    rd_kafka_topic_partition_list_del(k->paused, name, partition);
+    if (pause) rd_kafka_topic_partition_list_add(k->paused, name, partition);
+    return true;
 }
 
 bool kafka_pause(struct kafka *k, uint32_t topic, int32_t partition)
 {
-    rd_kafka_topic_partition_list_t *list = one_partition(k, topic, partition);
-    rd_kafka_resp_err_t code = rd_kafka_pause_partitions(k->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return pause_resume(k, topic, partition, true);
 }
 
 bool kafka_resume(struct kafka *k, uint32_t topic, int32_t partition)
 {
-    rd_kafka_topic_partition_list_t *list = one_partition(k, topic, partition);
-    rd_kafka_resp_err_t code = rd_kafka_resume_partitions(k->consumer, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return pause_resume(k, topic, partition, false);
 }
 
 int64_t kafka_end_seen(const struct kafka *k, uint32_t topic, int32_t partition)

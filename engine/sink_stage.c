@@ -464,12 +464,14 @@ void sink_stage(struct stage_thread *self)
     while (!worker_stopping(s.worker)) {
         enum status status = s.kafka == NULL ? stage_open(&s, &err) : round_once(&s, &err);
         if (status == ST_OK) continue;
-        if (status == ST_RETRY) {
-            store_away(&s, &err);
-            worker_pause(s.worker, s.backoff_ms * NS_PER_MS);
-        }
         feeds_forget(&s);
         say_drained(&s, false);
+        if (status == ST_RETRY) { /* said once; the group waits with us */
+            store_away(&s, &err);
+            worker_pause(s.worker, s.backoff_ms * NS_PER_MS);
+            if (s.kafka != NULL) kafka_rewind(s.kafka);
+            continue;
+        }
         if (status == ST_LOST && s.kafka != NULL)
             status = ST_ABORT; /* the store's place, not Kafka's */
         stage_recover(s.worker, &s.kafka, status, &s.fencing, "sink", &err);

@@ -259,13 +259,14 @@ void windows_say_revised(struct closing *c, struct series *series, int64_t pane)
     }
 }
 
-void windows_say_provisional(struct closing *c, struct series *series)
+bool windows_say_provisional(struct closing *c, struct series *series)
 {
     const struct slices *panes = &series->level[0];
-    if (panes->count == 0 || panes->slice[panes->count - 1].index < c->pane) return;
+    if (panes->count == 0 || panes->slice[panes->count - 1].index < c->pane) return false;
     const struct slice *newest = &panes->slice[panes->count - 1];
     slice_row(c, series, 0, newest->index, ROW_PROVISIONAL, newest->cell,
         slice_captured(c, 0, newest->index), true);
+    return true;
 }
 
 void windows_sum_again(

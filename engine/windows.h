@@ -48,8 +48,8 @@ void windows_add_late(
 /* Say the rows that a late cell of `pane` changed. */
 void windows_say_revised(struct closing *closing, struct series *series, int64_t pane);
 
-/* Say what the newest open pane holds so far. */
-void windows_say_provisional(struct closing *closing, struct series *series);
+/* Say what the newest open pane holds so far; false: there is none any more. */
+bool windows_say_provisional(struct closing *closing, struct series *series);
 
 /* Work out the sums of a series again from its slices, all panes before `next_pane` being closed. */
 void windows_sum_again(

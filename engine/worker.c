@@ -126,8 +126,10 @@ static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], cons
     const char *retention, struct error *err)
 {
     snprintf(name, TOPIC_BYTES, "%s.%s", w->config->name, suffix);
+    /* Small segments, because what is trimmed leaves the disk by whole segments. */
     const struct kafka_setting settings[] = {{"cleanup.policy", "delete"},
-        {"retention.ms", retention}, {"max.message.bytes", "4194304"}, {NULL, NULL}};
+        {"retention.ms", retention}, {"max.message.bytes", "4194304"},
+        {"segment.bytes", "67108864"}, {NULL, NULL}};
     enum status status;
     do {
         status = kafka_topic_ensure(w->observer, name, w->plan->partitions, settings, err);
@@ -180,13 +182,18 @@ static bool aggregate_done(struct worker *w, struct error *err)
 {
     uint32_t count = w->plan->partitions;
     struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
-    bool done = kafka_group_committed(
-                    w->observer, "aggregate", w->partials, count, committed, err) == ST_OK;
+    int64_t *end = memory_zeroed(count, sizeof(*end));
+    bool done =
+        kafka_offsets_at(w->observer, w->partials, count, NULL, KAFKA_AT_END, end, err) == ST_OK &&
+        kafka_group_committed(w->observer, "aggregate", w->partials, count, committed, err) ==
+            ST_OK;
     for (uint32_t p = 0; p < count && done; p++) {
         struct aggregate_metadata metadata;
-        done = aggregate_metadata_read(&metadata, committed[p].metadata) && metadata.ended;
+        done = aggregate_metadata_read(&metadata, committed[p].metadata) && metadata.ended &&
+               committed[p].offset >= end[p];
     }
     free(committed);
+    free(end);
     return done;
 }
 

@@ -11,7 +11,7 @@ FLOWS_UNDER_ASAN='flow/test_(oracle|generated|crash|demo)'
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan/suppressions
 
 step() {
     echo
@@ -24,11 +24,11 @@ build() {
         { tail -40 build/verify-build.log && exit 1; }
 }
 
-# tests BUILD_FOLDER [ctest options]: with the real servers.
+# tests BUILD_FOLDER [ctest options]: with the real servers; PRELOAD is put before the tests alone.
 tests() {
     local folder=$1
     shift
-    bash tests/support/with_servers.sh \
+    bash tests/support/with_servers.sh env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} \
         ctest --test-dir "$folder/tests" --output-on-failure --no-tests=error "$@" || exit 1
 }
 
@@ -48,11 +48,12 @@ fuzz() {
 
 # All fuzzers, two at a time.
 fuzz_all() {
-    local fuzzers=(build/fuzz/tests/fuzz_*) pids=() failed=0 i
+    local fuzzers=() pids=() failed=0 i
+    mapfile -t fuzzers < <(find build/fuzz/tests -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort)
+    [ ${#fuzzers[@]} != 0 ] || { echo "no fuzzers were built" && return 1; }
     for ((i = 0; i < ${#fuzzers[@]}; i += 2)); do
         pids=()
         for fuzzer in "${fuzzers[@]:i:2}"; do
-            [ -f "$fuzzer" ] && [ -x "$fuzzer" ] || continue
             fuzz "$fuzzer" &
             pids+=($!)
         done
@@ -68,7 +69,10 @@ tests build/clang -L unit
 
 step "ThreadSanitizer: unit tests"
 build tsan
+PRELOAD=$PWD/build/tsan/threads.so
+gcc -std=c11 -O1 -g -fPIC -shared tests/support/tsan/threads.c -o "$PRELOAD" -lpthread || exit 1
 tests build/tsan -L unit
+PRELOAD=
 
 step "AddressSanitizer and UBSan: unit tests, and flow tests with the real Kafka and Redis"
 build asan

@@ -140,7 +140,12 @@ static void a_flood_of_names_is_bounded(void **unused)
         of(&f, service, operation);
     }
     assert_true(f.table.count <= 100 + 2); /* and the overflow of each view */
-    assert_int_equal(f.table.overflowed, 50000 - f.table.count + 1 + 0 * 2);
+    size_t admitted = 0; /* every name was another one */
+    for (size_t i = 0; i < f.table.count; i++) {
+        struct bytes name = f.table.series[i]->name;
+        admitted += memmem(name.data, name.size, "overflow", 8) == NULL;
+    }
+    assert_int_equal(f.table.overflowed, 50000 - admitted);
     fixture_release(&f);
 }
 
