@@ -289,9 +289,19 @@ enum status kafka_assigned(
         rd_kafka_err2str(code));
 }
 
+/* A pause outlives its assignment, so it is ended before the next one. */
+static void resume_all(struct kafka *k)
+{
+    if (k->paused->cnt == 0) return;
+    rd_kafka_resume_partitions(k->consumer, k->paused);
+    rd_kafka_topic_partition_list_destroy(k->paused); /* holds on to the partitions otherwise */
+    k->paused = rd_kafka_topic_partition_list_new(1);
+}
+
 enum status kafka_start(struct kafka *k, struct error *err)
 {
     assert(k->pending == PENDING_ASSIGN);
+    resume_all(k);
     for (int i = 0; i < k->partitions->cnt; i++) {
         k->partitions->elems[i].offset = k->assigned[i].offset;
     }
@@ -302,19 +312,9 @@ enum status kafka_start(struct kafka *k, struct error *err)
         rd_kafka_err2str(code));
 }
 
-/* Resuming must happen while the partitions are assigned: afterwards the handle could not be closed. */
-static void resume_all(struct kafka *k)
-{
-    if (k->paused->cnt == 0) return;
-    rd_kafka_resume_partitions(k->consumer, k->paused);
-    rd_kafka_topic_partition_list_destroy(k->paused);
-    k->paused = rd_kafka_topic_partition_list_new(1);
-}
-
 void kafka_rewind(struct kafka *k)
 {
     message_release(k);
-    if (k->pending == PENDING_NONE) resume_all(k);
     if (k->pending == PENDING_NONE && k->partitions != NULL) k->pending = PENDING_ASSIGN;
 }
 

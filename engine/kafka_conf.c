@@ -6,12 +6,14 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
+
+/* librdkafka's levels are those of syslog, whose header takes the names of ours away. */
+enum { SYSLOG_ERROR = 3 };
 
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
     if (strcmp(facility, "CONFWARN") == 0) return; /* a consumer is told of producer settings */
-    enum log_level ours = level <= LOG_ERR ? LOG_WARN : LOG_DEBUG;
+    enum log_level ours = level <= SYSLOG_ERROR ? LOG_WARN : LOG_DEBUG;
     log_line(ours, "kafka", "librdkafka says", "client=%s facility=%s text=%s",
         handle == NULL ? "-" : rd_kafka_name(handle), facility, text);
 }

@@ -9,7 +9,7 @@
 SPANS=${2:-10000000}
 ROUNDS=3
 LIVE_SECONDS=60
-CAPTURE_TIMES=20
+CAPTURE_TIMES=60
 need_kafka
 need_own_redis
 
@@ -58,10 +58,10 @@ speed() {
     local bytes
     measure "$2"
     bytes=$(calculate %.0f "$4 / $3")
-    echo "$1, $3 spans of $bytes B, medians of $ROUNDS:"
-    echo "  from start to exit    $WALL s, $(calculate %.2f "$3 / $WALL / 1e6") M spans/s"
-    echo "  while there are spans $(calculate "%.2f M spans/s" "$3 / ($WALL - $IDLE_WALL) / 1e6"), less the $IDLE_WALL s of a run over 1000 spans"
-    echo "  worker's CPU          $(calculate "%.3f s a million spans, %.2f M spans/s a core" "($CPU - $IDLE_CPU) / $3 * 1e6, $3 / ($CPU - $IDLE_CPU) / 1e6")"
+    echo "$1: $3 spans of $bytes B, medians of $ROUNDS"
+    echo "  start to exit: $WALL s, $(calculate %.2f "$3 / $WALL / 1e6") M spans/s"
+    echo "  less the $IDLE_WALL s of a run over 1000 spans: $(calculate %.2f "$3 / ($WALL - $IDLE_WALL) / 1e6") M spans/s"
+    echo "  CPU of the worker: $(calculate %.3f "$CPU / $3 * 1e6") s a million spans, $(calculate %.2f "$3 / $CPU / 1e6") M spans/s a core"
 }
 
 # The first line of `weir generate` and the last of `weir replay`: sets COUNT and BYTES.
@@ -75,7 +75,7 @@ read_sent() {
 speed_of_generated() {
     generate "$RUN-few" --spans 1000 --since 10m --seed 1 >"$WORK/few.out"
     measure "$RUN-few"
-    IDLE_WALL=$WALL IDLE_CPU=$CPU
+    IDLE_WALL=$WALL
     generate "$RUN-many" --spans "$SPANS" --since 10m --rate 200 --seed 1 >"$WORK/many.out"
     read_sent "$WORK/generate.log"
     speed "generated" "$RUN-many" "$COUNT" "$BYTES"
@@ -112,7 +112,7 @@ delays() {
     SERVERS_PIDS+=("$sender")
     wait "$sender" || fail "weir generate, live"
     read_sent "$WORK/generate.log"
-    echo "live, $(calculate %.0f "$COUNT / $LIVE_SECONDS") spans/s for $LIVE_SECONDS s:"
+    echo "live: $(calculate %.0f "$COUNT / $LIVE_SECONDS") spans/s for $LIVE_SECONDS s, delays"
     for what in "transfer: record to delta" "analysis: delta to Redis" "redis: one batch of rows"; do
         echo "  ${what#*: }: p50 $(delay "${what%%:*}" 0.5) ms, p99 $(delay "${what%%:*}" 0.99) ms"
     done
@@ -127,7 +127,7 @@ delay() {
 weigh() {
     local name=$RUN-$RANDOM$RANDOM pid kb most_kb=0
     redis flushall >"$WORK/flush.log"
-    worker_of "$1" "$name" "${BATCH[@]}" --set limits.series_per_service=100000
+    worker_of "$1" "$name" "${BATCH[@]}" --set max_ahead=1m --set limits.series_per_service=100000
     "${RUN_WORKER[@]}" >"$WORK/worker.log" 2>&1 &
     pid=$!
     SERVERS_PIDS+=("$pid")
@@ -142,16 +142,18 @@ weigh() {
     SERIES=$(redis --scan --pattern "$name:now:*" | wc -l)
 }
 
+# As live: the source clocks keep together, so that few panes are open at a time.
 memory() {
-    local history=(--spans "$SPANS" --since 1h --rate 17 --seed 1) few rss used
-    generate "$RUN-hour" "${history[@]}" >"$WORK/hour.out"
-    weigh "$RUN-hour"
+    local history=(--spans "$SPANS" --since 30m --rate 34 --seed 1) few rss used
+    generate "$RUN-shop" "${history[@]}" >"$WORK/shop.out"
+    weigh "$RUN-shop"
     few=$SERIES rss=$RSS_MB used=$REDIS_MB
-    generate "$RUN-names" "${history[@]}" --names 2000 >"$WORK/names.out"
+    generate "$RUN-names" "${history[@]}" --names 660 >"$WORK/names.out"
     weigh "$RUN-names"
-    echo "memory after an hour of $SPANS spans, everything retained by default:"
-    echo "  $few series: worker $rss MB, Redis $used MB; $SERIES series: worker $RSS_MB MB, Redis $REDIS_MB MB"
-    echo "  a further 10k series: worker $(calculate %.0f "($RSS_MB - $rss) / ($SERIES - $few) * 1e4") MB, Redis $(calculate %.0f "($REDIS_MB - $used) / ($SERIES - $few) * 1e4") MB"
+    echo "memory after half an hour of $SPANS spans, with the default windows and history:"
+    echo "  $few series: worker $rss MB, Redis $used MB"
+    echo "  $SERIES series: worker $RSS_MB MB, Redis $REDIS_MB MB"
+    echo "  10k series more: worker $(calculate %.0f "($RSS_MB - $rss) / ($SERIES - $few) * 1e4") MB, Redis $(calculate %.0f "($REDIS_MB - $used) / ($SERIES - $few) * 1e4") MB"
 }
 
 speed_of_generated

@@ -5,6 +5,7 @@
 #include "engine/kafka.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/kafka_observer.h"
 #include "engine/kafka_writer.h"
@@ -66,7 +67,10 @@ static void fill(const char *topic, int32_t partition, int count)
 {
     struct error err;
     struct kafka_writer *writer = NULL;
-    if (kafka_writer_open(&writer, broker.brokers, NULL, 0, &err) != ST_OK) fail_msg("%s", err.text);
+    int32_t have;
+    if (kafka_writer_open(&writer, broker.brokers, NULL, 0, &err) != ST_OK ||
+        kafka_writer_topic(writer, topic, 1, NULL, 0, &have, &err) != ST_OK)
+        fail_msg("%s", err.text);
     for (int i = 0; i < count; i++) {
         char text[16];
         snprintf(text, sizeof(text), "m%d", i);
@@ -571,7 +575,7 @@ static void wanted_records_are_read_in_order(void **unused)
 /* An aggregate with so many series that its state takes several chunks. */
 static struct aggregate *aggregate_large(const struct bench_plan *bench)
 {
-    enum { SERIES = 6000 };
+    enum { SERIES = 12000 };
     struct bench_worker worker;
     struct bench_log log = {0};
     struct records records = {0};
@@ -654,6 +658,7 @@ static void a_snapshot_is_read_back_as_it_was_written(void **unused)
 static int open_broker(void **unused)
 {
     (void)unused;
+    log_open(LOG_ERROR, LOG_LOGFMT); /* what is provoked here is warned of */
     mock_broker_open(&broker);
     return 0;
 }
