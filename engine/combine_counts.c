@@ -1,7 +1,7 @@
-/* What a combine thread has counted, as metrics. */
 #include "engine/combine_counts.h"
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 
 static void count(
     const char *name, const char *help, const char *reason, uint64_t now, uint64_t *said)
@@ -27,11 +27,24 @@ static double lateness_needed(const struct combine_counts *counts)
     return BEHIND_SECONDS;
 }
 
-void combine_counts_say(const struct combine *combine, struct combine_counts *said, uint32_t thread)
+/* Now and then, and only where it would have helped: what to set `lateness` to. */
+static void advise(const struct combine_counts *counts, double needed_s, double lateness_s)
+{
+    static struct log_gate gate;
+    if (counts->late + counts->too_late == 0 || needed_s <= lateness_s) return;
+    if (!log_every(&gate, 600 * NS_PER_S)) return;
+    log_info("combine", "a longer `lateness` would have held 99 % of the spans on time",
+        "needed_s=%.0f lateness_s=%.0f late=%llu too_late=%llu", needed_s, lateness_s,
+        (unsigned long long)counts->late, (unsigned long long)counts->too_late);
+}
+
+void combine_counts_say(const struct combine *combine, struct combine_counts *said, uint32_t thread,
+    int64_t lateness_ns)
 {
     static const char spans_help[] = "Spans decoded.";
     static const char not_in[] = "Spans that are in no final row, by reason.";
     const struct combine_counts *now = combine_counts(combine);
+    double needed_s = lateness_needed(now);
     count("weir_messages_total", "Messages read.", NULL, now->messages, &said->messages);
     count("weir_bytes_total", "Bytes of messages read.", NULL, now->bytes, &said->bytes);
     count("weir_spans_total", spans_help, NULL, now->spans, &said->spans);
@@ -51,7 +64,8 @@ void combine_counts_say(const struct combine *combine, struct combine_counts *sa
     metric_set(
         metric_of(METRIC_GAUGE, "weir_lateness_needed_seconds",
             "The `lateness` that would have held 99 % of the spans.", "thread=\"%u\"", thread),
-        lateness_needed(now));
+        needed_s);
+    advise(now, needed_s, (double)lateness_ns / 1e9);
 }
 
 void sources_say(const struct sources *sources, const struct kafka *kafka)

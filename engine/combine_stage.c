@@ -45,6 +45,17 @@ static void say_set_aside(const struct combine_stage *s, const struct source *so
         why->text);
 }
 
+/* Producers' clocks are only as good as their hosts; the broker's move the watermark evenly. */
+static void say_create_time(const struct combine_stage *s, const struct kafka_record *record)
+{
+    static struct log_gate gate;
+    if (record->log_append_time || s->worker->config->time != TIME_LIVE) return;
+    if (!log_every(&gate, INT64_MAX)) return;
+    log_info("combine",
+        "records carry their producers' timestamps; message.timestamp.type=LogAppendTime is safer",
+        "topic=%s", s->worker->config->topics.text[record->topic]);
+}
+
 static enum status epoch_commit(struct combine_stage *s, struct error *err);
 
 /* Fold one record; ends the epoch first where the table is full. */
@@ -59,6 +70,7 @@ static enum status on_record(
         source_end_check(source, s->kafka);
         return ST_OK;
     }
+    say_create_time(s, record);
     struct combine_record in = {.value = record->value,
         .timestamp_ms = record->timestamp_ms,
         .now_ns = s->worker->config->time == TIME_LIVE ? clock_wall_ns() : 0};
@@ -188,7 +200,7 @@ static enum status epoch_commit(struct combine_stage *s, struct error *err)
                        "Time to commit an epoch.", "stage=\"combine\""),
         (double)(clock_ns() - begin_ns) / 1e9);
     epoch_stretch(s);
-    combine_counts_say(s->combine, &s->said, s->thread);
+    combine_counts_say(s->combine, &s->said, s->thread, s->worker->config->lateness_ns);
     sources_say(&s->sources, s->kafka);
     combine_reset(s->combine);
     return ST_OK;

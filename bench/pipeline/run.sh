@@ -123,37 +123,52 @@ delay() {
     calculate %.0f "1000 * $(metric "weir_$1_seconds{quantile=\"$2\"}")"
 }
 
-# Go through TOPIC once: sets SERIES in Redis, RSS_MB at the worker's largest, REDIS_MB at the end.
+state_bytes() {
+    curl -fsS "http://$HTTP/metrics" 2>/dev/null |
+        awk '/^weir_aggregate_bytes/ { sum += $2 } END { print sum + 0 }'
+}
+
+# Watch process $1 until it ends: sets RSS_MB and STATE_MB to the most that was seen.
+watch_memory() {
+    local kb bytes most_kb=0 most_bytes=0
+    while kill -0 "$1" 2>/dev/null; do
+        kb=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status" 2>/dev/null)
+        bytes=$(state_bytes)
+        [ "${kb:-0}" -le "$most_kb" ] || most_kb=$kb
+        [ "${bytes:-0}" -le "$most_bytes" ] || most_bytes=$bytes
+        sleep 0.5
+    done
+    RSS_MB=$((most_kb / 1024))
+    STATE_MB=$((most_bytes / 1048576))
+}
+
+# Go through TOPIC once: sets SERIES and REDIS_MB, in Redis at the end, and what watch_memory does.
+# Source clocks keep together as they do live, so that few panes are open at a time.
 weigh() {
-    local name=$RUN-$RANDOM$RANDOM pid kb most_kb=0
+    local name=$RUN-$RANDOM$RANDOM pid
+    HTTP=127.0.0.1:$(servers_free_port)
     redis flushall >"$WORK/flush.log"
-    worker_of "$1" "$name" "${BATCH[@]}" --set max_ahead=1m --set limits.series_per_service=100000
+    worker_of "$1" "$name" "${BATCH[@]}" --set max_ahead=1m --set http.listen="$HTTP" \
+        --set limits.series_per_service=100000
     "${RUN_WORKER[@]}" >"$WORK/worker.log" 2>&1 &
     pid=$!
     SERVERS_PIDS+=("$pid")
-    while kill -0 "$pid" 2>/dev/null; do
-        kb=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status" 2>/dev/null)
-        [ "${kb:-0}" -le "$most_kb" ] || most_kb=$kb
-        sleep 0.2
-    done
+    watch_memory "$pid"
     wait "$pid" || fail "weir run over $1"
-    RSS_MB=$((most_kb / 1024))
     REDIS_MB=$(($(redis info memory | tr -d '\r' | sed -n 's/^used_memory://p') / 1048576))
     SERIES=$(redis --scan --pattern "$name:now:*" | wc -l)
+    echo "  $SERIES series: worker $RSS_MB MB at most, $STATE_MB MB of it state; Redis $REDIS_MB MB"
 }
 
-# As live: the source clocks keep together, so that few panes are open at a time.
 memory() {
-    local history=(--spans "$SPANS" --since 30m --rate 34 --seed 1) few rss used
+    local history=(--spans "$SPANS" --since 30m --rate 34 --seed 1) few state used
     generate "$RUN-shop" "${history[@]}" >"$WORK/shop.out"
-    weigh "$RUN-shop"
-    few=$SERIES rss=$RSS_MB used=$REDIS_MB
     generate "$RUN-names" "${history[@]}" --names 660 >"$WORK/names.out"
+    echo "memory: half an hour of $SPANS spans, read as fast as possible, so that Kafka's queues are full"
+    weigh "$RUN-shop"
+    few=$SERIES state=$STATE_MB used=$REDIS_MB
     weigh "$RUN-names"
-    echo "memory after half an hour of $SPANS spans, with the default windows and history:"
-    echo "  $few series: worker $rss MB, Redis $used MB"
-    echo "  $SERIES series: worker $RSS_MB MB, Redis $REDIS_MB MB"
-    echo "  10k series more: worker $(calculate %.0f "($RSS_MB - $rss) / ($SERIES - $few) * 1e4") MB, Redis $(calculate %.0f "($REDIS_MB - $used) / ($SERIES - $few) * 1e4") MB"
+    echo "  10k series more: state $(calculate %.0f "($STATE_MB - $state) / ($SERIES - $few) * 1e4") MB, Redis $(calculate %.0f "($REDIS_MB - $used) / ($SERIES - $few) * 1e4") MB"
 }
 
 speed_of_generated

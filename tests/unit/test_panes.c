@@ -169,7 +169,7 @@ static void the_table_holds_what_a_list_holds(void **unused)
     for (size_t i = 0; i < SPANS; i++) {
         int64_t pane = 1000 + (int64_t)random_below(&random, 4);
         snprintf(name[i], sizeof(name[i]), "o%d", (int)random_below(&random, 8000));
-        snprintf(expected[i].text, sizeof(expected[i].text), "0|%s|%lld+0", name[i],
+        snprintf(expected[i].text, sizeof(expected[i].text), "0|%.15s|%lld+0", name[i],
             (long long)pane);
         expected[i].spans = 1;
         add(&f, "s", name[i], KIND_SERVER, NULL, pane);
