@@ -49,8 +49,8 @@ bench:
 	@$(PACKAGES) bench
 	cmake --preset release -B build/bench -DWEIR_TESTS=OFF -DWEIR_BENCH=ON
 	cmake --build build/bench -j$(JOBS)
-	for bench in build/bench/bench/bench_*; do [ ! -x $$bench ] || $$bench || exit 1; done
-	bash bench/pipeline/run.sh build/bench || [ $$? = 77 ]
+	@for bench in build/bench/bench/bench_*; do $$bench && echo || exit 1; done
+	@bash bench/pipeline/run.sh build/bench || [ $$? = 77 ]
 
 format:
 	@$(PACKAGES) format

@@ -91,8 +91,8 @@ static bool clock_sane(const struct aggregate *a, const struct partial_clock *cl
     int64_t most = TIME_NS_MAX / a->plan->pane_ns;
     bool time = clock->watermark_ns == WATERMARK_NONE ||
                 (clock->watermark_ns >= -TIME_NS_MAX && clock->watermark_ns <= TIME_NS_MAX);
-    bool pane =
-        clock->newest_pane == PANE_NONE || (clock->newest_pane >= -most && clock->newest_pane <= most);
+    bool pane = clock->newest_pane == PANE_NONE ||
+                (clock->newest_pane >= -most && clock->newest_pane <= most);
     return time && pane && clock->topic < AGGREGATE_TOPICS_MAX && clock->from >= 0 &&
            clock->to >= 0;
 }

@@ -6,7 +6,6 @@
 static void count(
     const char *name, const char *help, const char *reason, uint64_t now, uint64_t *said)
 {
-    if (now == *said) return;
     struct metric *metric = reason == NULL
                                 ? metric_of(METRIC_COUNTER, name, help, NULL)
                                 : metric_of(METRIC_COUNTER, name, help, "reason=\"%s\"", reason);

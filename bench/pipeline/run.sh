@@ -93,8 +93,17 @@ speed_of_capture() {
     speed "a capture of OpenTelemetry's astronomy shop, $CAPTURE_TIMES times" "$RUN-real" "$COUNT" "$BYTES"
 }
 
+# What the worker at $HTTP says of itself.
+metrics() {
+    (
+        exec 3<>"/dev/tcp/${HTTP%:*}/${HTTP#*:}" || exit
+        printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3
+        cat <&3
+    ) 2>/dev/null
+}
+
 metric() {
-    curl -fsS "http://$HTTP/metrics" | awk -v name="$1" '$1 == name { print $2 }'
+    metrics | awk -v name="$1" '$1 == name { print $2 }'
 }
 
 # Spans as they happen: how long until they are in Redis, beside the lateness that the plan waits.
@@ -124,8 +133,7 @@ delay() {
 }
 
 state_bytes() {
-    curl -fsS "http://$HTTP/metrics" 2>/dev/null |
-        awk '/^weir_aggregate_bytes/ { sum += $2 } END { print sum + 0 }'
+    metrics | awk '/^weir_aggregate_bytes/ { sum += $2 } END { print sum + 0 }'
 }
 
 # Watch process $1 until it ends: sets RSS_MB and STATE_MB to the most that was seen.

@@ -38,7 +38,7 @@ struct bench_log {
         uint32_t partition;
         uint8_t *data;
         size_t size;
-    } *entry;
+    } * entry;
     size_t count;
 };
 

@@ -70,7 +70,7 @@ tests build/clang -L unit
 step "ThreadSanitizer: unit tests"
 build tsan
 PRELOAD=$PWD/build/tsan/threads.so
-gcc -std=c11 -O1 -g -fPIC -shared tests/support/tsan/threads.c -o "$PRELOAD" -lpthread || exit 1
+gcc -std=c11 -D_GNU_SOURCE -O1 -g -fPIC -shared tests/support/tsan/threads.c -o "$PRELOAD" -lpthread || exit 1
 tests build/tsan -L unit
 PRELOAD=
 

@@ -3,7 +3,6 @@
  * come together, and its state can be saved and taken up again anywhere.
  */
 #include "engine/aggregate.h"
-
 #include "engine/base/memory.h"
 #include "tests/support/pipeline_bench.h"
 #include "tests/support/random.h"
@@ -17,7 +16,7 @@
 #include <cmocka.h>
 
 #define T0       BENCH_EPOCH_NS
-#define AT(s)    (T0 + (s) * BENCH_S)
+#define AT(s)    (T0 + (s)*BENCH_S)
 #define SENT_MS  (T0 / 1000000) /* when partials are sent, where that matters */
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -67,21 +66,20 @@ static void records_make(struct source_record *record, uint64_t seed)
         record[r].timestamp_ns = now_ns - (int64_t)random_below(&random, 5) * BENCH_S / 5;
         record[r].spans = random_below(&random, SPANS_MOST + 1);
         for (size_t i = 0; i < record[r].spans; i++) {
-            record[r].span[i] = (struct bench_span){
-                .service = services[random_below(&random, COUNT(services))],
-                .operation = operations[random_below(&random, COUNT(operations))],
-                .kind = (uint8_t)random_below(&random, KIND_COUNT),
-                .end_ns = span_end(&random, record[r].timestamp_ns),
-                .duration_ns = (int64_t)random_lognormal_ns(&random, 30e6, 0.9),
-                .failed = random_once_in(&random, 8)};
+            record[r].span[i] =
+                (struct bench_span){.service = services[random_below(&random, COUNT(services))],
+                    .operation = operations[random_below(&random, COUNT(operations))],
+                    .kind = (uint8_t)random_below(&random, KIND_COUNT),
+                    .end_ns = span_end(&random, record[r].timestamp_ns),
+                    .duration_ns = (int64_t)random_lognormal_ns(&random, 30e6, 0.9),
+                    .failed = random_once_in(&random, 8)};
         }
     }
 }
 
 /* One worker a source: the partials of all its epochs. `often`: how many records an epoch has, about. */
-static void source_run(
-    const struct bench_plan *bench, uint32_t source, uint64_t seed, uint64_t often,
-    struct bench_log *log)
+static void source_run(const struct bench_plan *bench, uint32_t source, uint64_t seed,
+    uint64_t often, struct bench_log *log)
 {
     struct source_record *record = test_malloc(RECORDS * sizeof(*record));
     struct random cut = random_from(seed * 1000 + often);
@@ -189,7 +187,8 @@ struct judgement {
     size_t count, late, too_late;
 };
 
-static void judge(struct judgement *j, int64_t clock_ns, int64_t at_ns, const struct bench_span *span)
+static void judge(
+    struct judgement *j, int64_t clock_ns, int64_t at_ns, const struct bench_span *span)
 {
     int64_t end_ns = span->end_ns > at_ns + BENCH_S ? at_ns : span->end_ns;
     struct judged *judged = &j->span[j->count++];
@@ -238,9 +237,8 @@ struct seen {
 static void seen_fill(struct seen *seen, const struct output *out)
 {
     const struct row *row = &out->row;
-    *seen = (struct seen){.start = row->start_ns / BENCH_S,
-        .end = row->end_ns / BENCH_S,
-        .rolling = row->rolling};
+    *seen = (struct seen){
+        .start = row->start_ns / BENCH_S, .end = row->end_ns / BENCH_S, .rolling = row->rolling};
     snprintf(seen->series, sizeof(seen->series), "%.*s", (int)row->series.size,
         (const char *)row->series.data);
     const struct {
@@ -319,8 +317,8 @@ static void every_span_is_in_one_row_of_its_pane(void **unused)
 }
 
 /* What a row must hold: its panes' spans that had arrived by `known`. */
-static void reckon(const struct judgement *j, const struct seen *row, int64_t known,
-    struct seen *want)
+static void reckon(
+    const struct judgement *j, const struct seen *row, int64_t known, struct seen *want)
 {
     *want = (struct seen){.spans = 0};
     for (size_t i = 0; i < j->count; i++) {
@@ -389,8 +387,7 @@ static void the_same_log_says_the_same_bytes(void **unused)
         aggregate_save(a, &state[run]);
         aggregate_counts(a, &counts);
         assert_true(counts.rows_provisional > 10 && counts.overflowed > 0);
-        assert_int_equal(
-            bench_rows(&records[run], ROW_PROVISIONAL), counts.rows_provisional);
+        assert_int_equal(bench_rows(&records[run], ROW_PROVISIONAL), counts.rows_provisional);
         assert_int_equal(bench_rows(&records[run], ROW_FINAL), counts.rows_final);
         assert_int_equal(bench_rows(&records[run], ROW_REVISED), counts.rows_revised);
         aggregate_free(a);
@@ -551,17 +548,15 @@ static void epoch(struct fixture *f)
     f->applied = f->log.count;
 }
 
-static double pane_value(const struct fixture *f, int64_t end_ns, enum row_status status,
-    const char *column)
+static double pane_value(
+    const struct fixture *f, int64_t end_ns, enum row_status status, const char *column)
 {
-    return bench_value(
-        &f->records, "operation=op", end_ns, 10 * BENCH_S, false, status, column);
+    return bench_value(&f->records, "operation=op", end_ns, 10 * BENCH_S, false, status, column);
 }
 
 static double rolling_value(const struct fixture *f, int64_t end_ns, const char *column)
 {
-    return bench_value(
-        &f->records, "operation=op", end_ns, 30 * BENCH_S, true, ROW_FINAL, column);
+    return bench_value(&f->records, "operation=op", end_ns, 30 * BENCH_S, true, ROW_FINAL, column);
 }
 
 static struct aggregate_counts counts_of(const struct fixture *f)
@@ -660,12 +655,10 @@ static void coarse_slices_hold_late_spans_once(void **unused)
     epoch(&f);
     const struct records *r = &f.records;
     const int64_t minute = 60 * BENCH_S;
+    assert_true(bench_value(r, "operation=op", AT(60), minute, false, ROW_FINAL, "spans") == 2);
+    assert_true(bench_value(r, "operation=op", AT(60), minute, false, ROW_REVISED, "spans") == 3);
     assert_true(
-        bench_value(r, "operation=op", AT(60), minute, false, ROW_FINAL, "spans") == 2);
-    assert_true(
-        bench_value(r, "operation=op", AT(60), minute, false, ROW_REVISED, "spans") == 3);
-    assert_true(bench_value(r, "operation=op", AT(60), minute, false, ROW_REVISED,
-                    "latency_max_ms") == 50);
+        bench_value(r, "operation=op", AT(60), minute, false, ROW_REVISED, "latency_max_ms") == 50);
     fixture_release(&f);
 }
 
@@ -692,14 +685,15 @@ static void what_was_not_understood_lowers_the_capture_ratio(void **unused)
     (void)unused;
     struct fixture f;
     struct error err;
-    fixture_init(&f, "pane: 10s\nwindows: [30s]\nlateness: 10s\nallowed_lateness: 10s\n"
-                     "partitions: 1\nprovisional: 0s\nviews: [[operation]]\nzscore: []\n"
-                     "history: [{resolution: 10s, retain: 1h, sketches: false},\n"
-                     "          {resolution: 5m, retain: 1h, sketches: false}]\n", 1);
+    fixture_init(&f,
+        "pane: 10s\nwindows: [30s]\nlateness: 10s\nallowed_lateness: 10s\n"
+        "partitions: 1\nprovisional: 0s\nviews: [[operation]]\nzscore: []\n"
+        "history: [{resolution: 10s, retain: 1h, sketches: false},\n"
+        "          {resolution: 5m, retain: 1h, sketches: false}]\n",
+        1);
     struct combine_record bad = {.value = bytes_of("\xff"), .timestamp_ms = AT(1) / 1000000};
     give(&f, 0, AT(1), AT(1), 10);
-    assert_int_equal(
-        combine_record(f.worker.combine, &f.worker.clock[0], &bad, &err), ST_SKIP);
+    assert_int_equal(combine_record(f.worker.combine, &f.worker.clock[0], &bad, &err), ST_SKIP);
     for (int64_t s = 10; s < 400; s += 10) {
         tick(&f, 0, AT(s));
         epoch(&f);
@@ -749,8 +743,7 @@ static void minimum_and_maximum_leave_the_window_with_their_slice(void **unused)
     for (size_t i = 0; i < COUNT(want); i++) {
         assert_true(rolling_value(&f, AT(want[i].end), "latency_min_ms") == want[i].min);
         assert_true(rolling_value(&f, AT(want[i].end), "latency_max_ms") == want[i].max);
-        assert_true(
-            rolling_value(&f, AT(want[i].end), "latency_sum_ns") == want[i].sum * 1000000);
+        assert_true(rolling_value(&f, AT(want[i].end), "latency_sum_ns") == want[i].sum * 1000000);
     }
     fixture_release(&f);
 }
@@ -783,8 +776,7 @@ static void time_without_series_piles_nothing_up(void **unused)
     for (int64_t pane = 0; pane < 12000; pane++) {
         struct combine_record bad = {
             .value = bytes_of("\xff"), .timestamp_ms = AT(pane * 10) / 1000000};
-        assert_int_equal(
-            combine_record(f.worker.combine, &f.worker.clock[0], &bad, &err), ST_SKIP);
+        assert_int_equal(combine_record(f.worker.combine, &f.worker.clock[0], &bad, &err), ST_SKIP);
         if (pane % 10 == 9) epoch(&f);
         if (pane == 1999) aggregate_save(f.aggregate, &state[0]);
     }
@@ -998,9 +990,11 @@ static void provisional_rows_show_open_panes_within_the_budget(void **unused)
 {
     (void)unused;
     struct fixture f;
-    fixture_init(&f, "pane: 10s\nwindows: [30s]\nlateness: 10s\nallowed_lateness: 10s\n"
-                     "partitions: 1\nprovisional: 2s\nlimits: {provisional_rows: 3}\n"
-                     "views: [[operation]]\nzscore: []\n", 1);
+    fixture_init(&f,
+        "pane: 10s\nwindows: [30s]\nlateness: 10s\nallowed_lateness: 10s\n"
+        "partitions: 1\nprovisional: 2s\nlimits: {provisional_rows: 3}\n"
+        "views: [[operation]]\nzscore: []\n",
+        1);
     char name[12][16];
     struct bench_span span[12];
     tick(&f, 0, AT(0));
@@ -1030,9 +1024,11 @@ static void a_closed_pane_uses_up_no_budget(void **unused)
 {
     (void)unused;
     struct fixture f;
-    fixture_init(&f, "pane: 10s\nwindows: [30s]\nlateness: 10s\nallowed_lateness: 10s\n"
-                     "partitions: 1\nprovisional: 2s\nlimits: {provisional_rows: 100}\n"
-                     "views: [[operation]]\nzscore: []\n", 1);
+    fixture_init(&f,
+        "pane: 10s\nwindows: [30s]\nlateness: 10s\nallowed_lateness: 10s\n"
+        "partitions: 1\nprovisional: 2s\nlimits: {provisional_rows: 100}\n"
+        "views: [[operation]]\nzscore: []\n",
+        1);
     tick(&f, 0, AT(0));
     bench_flush(&f.worker, SENT_MS, &f.log);
     give(&f, 0, AT(5), AT(5), 10);

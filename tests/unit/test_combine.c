@@ -5,7 +5,6 @@
  * a partial says is read by protobuf-c.
  */
 #include "engine/combine.h"
-
 #include "measures.pb-c.h"
 #include "partial.pb-c.h"
 #include "tests/support/pipeline_bench.h"
@@ -20,7 +19,7 @@
 
 #define T0       BENCH_EPOCH_NS
 #define PANE0    (T0 / (10 * BENCH_S))
-#define AT(s)    (T0 + (s) * BENCH_S)
+#define AT(s)    (T0 + (s)*BENCH_S)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char usual[] = "pane: 10s\nlateness: 30s\nskew: 5s\nallowed_lateness: 1m\n"
@@ -126,14 +125,14 @@ static void a_span_is_judged_by_where_its_pane_stands(void **unused)
         int64_t pane;           /* after PANE0 */
         uint64_t late_by, spans, too_late;
     } cases[] = {
-        {0, 0, 0, 0, 1, 0},                          /* in the pane that the clock is in */
-        {0, -1, -1, 1, 1, 0},                        /* one ns before it */
-        {10 * BENCH_S - 1, 0, 0, 0, 1, 0},           /* the pane's last ns */
-        {10 * BENCH_S, 0, 0, 1, 1, 0},               /* closed */
+        {0, 0, 0, 0, 1, 0},                /* in the pane that the clock is in */
+        {0, -1, -1, 1, 1, 0},              /* one ns before it */
+        {10 * BENCH_S - 1, 0, 0, 0, 1, 0}, /* the pane's last ns */
+        {10 * BENCH_S, 0, 0, 1, 1, 0},     /* closed */
         {10 * BENCH_S, 10 * BENCH_S - 1, 0, 1, 1, 0} /* by its end, not by a distance */,
-        {70 * BENCH_S - 1, 0, 0, 6, 1, 0},           /* the last ns of allowed_lateness */
-        {70 * BENCH_S, 0, 7, 0, 0, 1},               /* too late: counted where it arrived */
-        {70 * BENCH_S, 9 * BENCH_S, 7, 0, 0, 1},     /* its pane's end decides */
+        {70 * BENCH_S - 1, 0, 0, 6, 1, 0},       /* the last ns of allowed_lateness */
+        {70 * BENCH_S, 0, 7, 0, 0, 1},           /* too late: counted where it arrived */
+        {70 * BENCH_S, 9 * BENCH_S, 7, 0, 0, 1}, /* its pane's end decides */
         {79 * BENCH_S, 10 * BENCH_S, 1, 6, 1, 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -148,8 +147,8 @@ static void a_span_is_judged_by_where_its_pane_stands(void **unused)
         assert_int_equal(told.late, cases[i].late_by != 0);
         assert_int_equal(told.too_late, cases[i].too_late);
         assert_int_equal(told.latency, cases[i].spans != 0);
-        assert_int_equal(f.worker.clock[0].newest_pane,
-            PANE0 + cases[i].pane + (int64_t)cases[i].late_by);
+        assert_int_equal(
+            f.worker.clock[0].newest_pane, PANE0 + cases[i].pane + (int64_t)cases[i].late_by);
         fixture_release(&f);
     }
 }
@@ -223,11 +222,10 @@ static void a_skewed_span_of_an_old_record_is_late(void **unused)
     fixture_release(&f);
 }
 
-static enum status record_bytes(struct fixture *f, struct bytes value, int64_t timestamp_ms,
-    int64_t now_ns, struct error *err)
+static enum status record_bytes(
+    struct fixture *f, struct bytes value, int64_t timestamp_ms, int64_t now_ns, struct error *err)
 {
-    struct combine_record record = {
-        .value = value, .timestamp_ms = timestamp_ms, .now_ns = now_ns};
+    struct combine_record record = {.value = value, .timestamp_ms = timestamp_ms, .now_ns = now_ns};
     return combine_record(f->worker.combine, &f->worker.clock[0], &record, err);
 }
 
@@ -280,8 +278,7 @@ static void a_record_ahead_of_the_wall_clock_is_counted_and_moves_nothing(void *
     assert_int_equal(record_bytes(&f, buffer_bytes(&message), ahead_ms, AT(55), &err), ST_OK);
     assert_int_equal(f.worker.clock[0].watermark_ns, AT(30)); /* now + skew exactly is not ahead */
     assert_int_equal(combine_counts(f.worker.combine)->ahead, 0);
-    assert_int_equal(
-        record_bytes(&f, buffer_bytes(&message), ahead_ms + 1, AT(55), &err), ST_OK);
+    assert_int_equal(record_bytes(&f, buffer_bytes(&message), ahead_ms + 1, AT(55), &err), ST_OK);
     assert_int_equal(f.worker.clock[0].watermark_ns, AT(30));
     assert_int_equal(combine_counts(f.worker.combine)->ahead, 1);
     assert_int_equal(combine_counts(f.worker.combine)->spans, 2);
@@ -298,15 +295,16 @@ static void a_record_that_is_set_aside_still_moves_the_clock(void **unused)
     (void)unused;
     struct fixture f;
     struct error err;
-    fixture_init(&f, "limits: {message_bytes: 1KiB}\npane: 10s\nviews: [[operation]]\n"
-                     "partitions: 1\nzscore: []\n", 0);
+    fixture_init(&f,
+        "limits: {message_bytes: 1KiB}\npane: 10s\nviews: [[operation]]\n"
+        "partitions: 1\nzscore: []\n",
+        0);
     struct bench_span spans[40];
     struct buffer message = {0};
     for (size_t i = 0; i < COUNT(spans); i++)
         spans[i] = ends_at(AT(0));
     bench_message(&message, spans, COUNT(spans));
-    assert_int_equal(
-        record_bytes(&f, buffer_bytes(&message), AT(100) / 1000000, 0, &err), ST_SKIP);
+    assert_int_equal(record_bytes(&f, buffer_bytes(&message), AT(100) / 1000000, 0, &err), ST_SKIP);
     assert_non_null(strstr(err.text, "limits.message_bytes"));
     assert_int_equal(record_bytes(&f, bytes_of("\xff"), AT(101) / 1000000, 0, &err), ST_SKIP);
     assert_int_equal(f.worker.clock[0].watermark_ns, AT(71));
@@ -331,12 +329,14 @@ static void hostile_times_are_counted_somewhere(void **unused)
     (void)unused;
     static const int64_t times[] = {0, 1, INT64_MAX / 2000000, INT64_MAX / 1000000, INT64_MAX};
     /* The third last is just before where the clock is at the latest time. */
-    static const int64_t ends[] = {1, BENCH_S, T0, TIME_NS_MAX - 24 * 3601 * BENCH_S,
-        INT64_MAX - 1, INT64_MAX};
+    static const int64_t ends[] = {
+        1, BENCH_S, T0, TIME_NS_MAX - 24 * 3601 * BENCH_S, INT64_MAX - 1, INT64_MAX};
     struct fixture f;
     struct error err;
-    fixture_init(&f, "allowed_lateness: 7d\npane: 100ms\nskew: 1h\nlateness: 1d\n"
-                     "max_ahead: 2d\nviews: [[operation]]\npartitions: 1\nzscore: []\n", 0);
+    fixture_init(&f,
+        "allowed_lateness: 7d\npane: 100ms\nskew: 1h\nlateness: 1d\n"
+        "max_ahead: 2d\nviews: [[operation]]\npartitions: 1\nzscore: []\n",
+        0);
     uint64_t given = 0;
     for (size_t t = 0; t < COUNT(times); t++) {
         for (size_t round = 0; round < 2; round++) {
@@ -393,8 +393,7 @@ static void a_full_table_asks_for_another_epoch_and_nothing_has_happened(void **
 
     struct source_clock clock = f.worker.clock[0];
     struct combine_counts counts = *combine_counts(f.worker.combine);
-    assert_int_equal(
-        record_bytes(&f, buffer_bytes(&message), AT(60) / 1000000, 0, &err), ST_RETRY);
+    assert_int_equal(record_bytes(&f, buffer_bytes(&message), AT(60) / 1000000, 0, &err), ST_RETRY);
     assert_int_equal(record_bytes(&f, bytes_of("\xff"), AT(60) / 1000000, 0, &err), ST_RETRY);
     assert_memory_equal(&clock, &f.worker.clock[0], sizeof(clock));
     assert_memory_equal(&counts, combine_counts(f.worker.combine), sizeof(counts));

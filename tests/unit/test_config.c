@@ -155,7 +155,7 @@ static void the_demo_file_loads(void **unused)
     struct config c;
     load(&c, "config/demo.yaml", settings);
     assert_int_equal(c.delivery, DELIVERY_AT_LEAST_ONCE);
-    assert_int_equal(c.pane_ns, NS_PER_S);
+    assert_int_equal(c.pane_ns, 2 * NS_PER_S);
     assert_string_equal(c.brokers, "127.0.0.1:1,127.0.0.1:2");
     assert_string_equal(c.redis.url, "unix:///run/redis.sock");
     assert_int_equal(c.operator_count, 4);

@@ -1,6 +1,5 @@
 /* The table of combine against a plain list of the same cells. */
 #include "engine/panes.h"
-
 #include "tests/support/pipeline_bench.h"
 #include "tests/support/random.h"
 
@@ -138,8 +137,7 @@ struct expected {
 
 static int expected_compare(const void *left, const void *right)
 {
-    return strcmp(
-        ((const struct expected *)left)->text, ((const struct expected *)right)->text);
+    return strcmp(((const struct expected *)left)->text, ((const struct expected *)right)->text);
 }
 
 /* Sort, and add up those of the same text. */
@@ -169,8 +167,8 @@ static void the_table_holds_what_a_list_holds(void **unused)
     for (size_t i = 0; i < SPANS; i++) {
         int64_t pane = 1000 + (int64_t)random_below(&random, 4);
         snprintf(name[i], sizeof(name[i]), "o%d", (int)random_below(&random, 8000));
-        snprintf(expected[i].text, sizeof(expected[i].text), "0|%.15s|%lld+0", name[i],
-            (long long)pane);
+        snprintf(
+            expected[i].text, sizeof(expected[i].text), "0|%.15s|%lld+0", name[i], (long long)pane);
         expected[i].spans = 1;
         add(&f, "s", name[i], KIND_SERVER, NULL, pane);
     }

@@ -354,14 +354,32 @@ static void alerts_that_fire_are_listed(void **unused)
     assert_null(strchr(said->out, '\x1b'));
 }
 
+static void what_fired_is_listed_with_its_state(void **unused)
+{
+    (void)unused;
+    json_t *all = json_said(QUERY("transitions", "--json"));
+    assert_int_equal(json_array_size(all), 3);
+    const json_t *first = json_array_get(all, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "id")), "f00d");
+    assert_string_equal(json_string_value(json_object_get(first, "state")), "firing");
+    const json_t *last = json_array_get(all, 2);
+    assert_string_equal(json_string_value(json_object_get(last, "id")), "beef");
+    assert_string_equal(json_string_value(json_object_get(last, "state")), "resolved");
+    json_decref(all);
+    const struct said *said = QUERY("transitions");
+    assert_non_null(strstr(said->out, "slow \\x1b[31m"));
+    assert_non_null(strstr(said->out, "firing"));
+    assert_null(strchr(said->out, '\x1b'));
+}
+
 static void wrong_usage_says_what_would_be_right(void **unused)
 {
     (void)unused;
     static const struct {
         const char *words[5], *hint;
     } cases[] = {
-        {{NULL}, "services, series, now, history, range or alerts"},
-        {{"serices"}, "services, series, now, history, range or alerts"},
+        {{NULL}, "services, series, now, history, range, alerts or transitions"},
+        {{"serices"}, "services, series, now, history, range, alerts or transitions"},
         {{"now"}, "of which series"},
         {{"services", "x"}, "one word too many"},
         {{"history", "a", "--from", "yesterday"}, "--from"},
@@ -579,6 +597,7 @@ int main(void)
         cmocka_unit_test(a_range_says_which_slices_it_covers),
         cmocka_unit_test(a_range_too_long_is_refused_with_a_way_out),
         cmocka_unit_test(alerts_that_fire_are_listed),
+        cmocka_unit_test(what_fired_is_listed_with_its_state),
         cmocka_unit_test(wrong_usage_says_what_would_be_right),
         cmocka_unit_test(a_redis_that_is_not_there_is_said_so),
         cmocka_unit_test(top_shows_the_shortest_window_by_rate),

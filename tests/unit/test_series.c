@@ -1,6 +1,5 @@
 /* Which series there are: admission, limits, overflow, eviction, and the slices that each one holds. */
 #include "engine/series.h"
-
 #include "tests/support/pipeline_bench.h"
 #include "tests/support/random.h"
 
@@ -74,8 +73,8 @@ static void names_from_strangers_stay_names(void **unused)
     (void)unused;
     struct fixture f;
     fixture_init(&f, PLENTY);
-    assert_name(of(&f, "a;operation=x", "\n\xff="),
-        "service=a%3Boperation%3Dx;operation=%0A%FF%3D");
+    assert_name(
+        of(&f, "a;operation=x", "\n\xff="), "service=a%3Boperation%3Dx;operation=%0A%FF%3D");
     static char huge[SPAN_TEXT_MAX + 10];
     memset(huge, 'h', sizeof(huge) - 1);
     struct series *cut = of(&f, huge, NULL);
@@ -95,12 +94,12 @@ static void what_is_over_the_limit_of_a_service_goes_to_its_overflow(void **unus
     of(&f, "cart", "a");
     of(&f, "cart", "b");
     struct series *over = of(&f, "cart", "c");
-    assert_name(
-        over, "service=cart;otel.metric.overflow=true;view=service%2Coperation;shard=3");
+    assert_name(over, "service=cart;otel.metric.overflow=true;view=service%2Coperation;shard=3");
     assert_ptr_equal(of(&f, "cart", "d"), over);
     assert_int_equal(f.table.overflowed, 2);
     assert_name(of(&f, "cart", "b"), "service=cart;operation=b"); /* those known stay */
-    assert_name(of(&f, "cart", NULL), "service=cart;otel.metric.overflow=true;view=service;shard=3");
+    assert_name(
+        of(&f, "cart", NULL), "service=cart;otel.metric.overflow=true;view=service;shard=3");
     assert_name(of(&f, "shop", "c"), "service=shop;operation=c");
     fixture_release(&f);
 }
@@ -140,7 +139,7 @@ static void a_flood_of_names_is_bounded(void **unused)
         of(&f, service, operation);
     }
     assert_true(f.table.count <= 100 + 2); /* and the overflow of each view */
-    size_t admitted = 0; /* every name was another one */
+    size_t admitted = 0;                   /* every name was another one */
     for (size_t i = 0; i < f.table.count; i++) {
         struct bytes name = f.table.series[i]->name;
         admitted += memmem(name.data, name.size, "overflow", 8) == NULL;
@@ -163,8 +162,7 @@ static void a_view_without_a_service_counts_under_none(void **unused)
         cell.dimension[1] = bytes_of(zone);
         struct series *series = series_of(&f.table, &cell);
         if (i == 0) assert_name(series, "operation=o;zone=z0");
-        if (i == 3)
-            assert_name(series, "otel.metric.overflow=true;view=operation%2Czone;shard=3");
+        if (i == 3) assert_name(series, "otel.metric.overflow=true;view=operation%2Czone;shard=3");
     }
     fixture_release(&f);
 }
