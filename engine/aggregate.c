@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-enum { EVICT_EVERY_PANES = 64 };
+enum {
+    EVICT_EVERY_PANES = 64,
+    ROWS_STEP_MAX = 50000, /* rows that one partial may bring about, and one pane's more */
+};
 
 struct aggregate *aggregate_new(const struct plan *plan, uint32_t partition)
 {
@@ -30,14 +33,26 @@ void aggregate_free(struct aggregate *a)
     free(a);
 }
 
+/* The pane that the watermark is in: all before it are closed, or will be. */
+static int64_t watermark_pane(const struct aggregate *a)
+{
+    return floor_div(a->watermark_ns, a->plan->pane_ns);
+}
+
+static bool is_behind(const struct aggregate *a)
+{
+    return a->watermark_ns != WATERMARK_NONE && a->next_pane != PANE_NONE &&
+           a->next_pane < watermark_pane(a);
+}
+
 int64_t aggregate_watermark(const struct aggregate *a)
 {
-    return a->watermark_ns;
+    return is_behind(a) ? a->next_pane * a->plan->pane_ns : a->watermark_ns;
 }
 
 bool aggregate_ended(const struct aggregate *a)
 {
-    return a->ended;
+    return a->ended && !is_behind(a);
 }
 
 void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts)
@@ -353,12 +368,16 @@ static int64_t next_concern(const struct aggregate *a, int64_t target)
     return next;
 }
 
-/* Close panes one at a time until the watermark is in the next one. */
+/*
+ * Close panes one at a time until the watermark is in the next one, or enough was said for one
+ * partial: a jump of the watermark over many panes is spread over the partials that follow, so that
+ * no transaction and no buffer grows with it. Combine sends partials while we are behind.
+ */
 static void advance(struct aggregate *a, struct records *records)
 {
     int64_t target = PANE_NONE, least = clocks_minimum(a);
     if (least > a->watermark_ns) a->watermark_ns = least;
-    if (a->watermark_ns != WATERMARK_NONE) target = floor_div(a->watermark_ns, a->plan->pane_ns);
+    if (a->watermark_ns != WATERMARK_NONE) target = watermark_pane(a);
     a->ended = clocks_ended(a);
     if (a->ended && end_pane(a) > target) {
         target = end_pane(a);
@@ -366,7 +385,8 @@ static void advance(struct aggregate *a, struct records *records)
     }
     if (target == PANE_NONE) return;
     if (a->next_pane == PANE_NONE) a->next_pane = first_pane(a, target);
-    while (a->next_pane < target) {
+    uint64_t enough = a->counts.rows_final + a->counts.rows_revised + ROWS_STEP_MAX;
+    while (a->next_pane < target && a->counts.rows_final + a->counts.rows_revised < enough) {
         a->next_pane = next_concern(a, target);
         if (a->next_pane < target) close_next(a, records);
     }

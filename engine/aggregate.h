@@ -35,7 +35,8 @@ void aggregate_free(struct aggregate *a);
 enum status aggregate_apply(
     struct aggregate *a, struct bytes partial, struct records *records, struct error *err) MUST_USE;
 
-int64_t aggregate_watermark(const struct aggregate *a); /* or WATERMARK_NONE */
+/* Event time up to which panes are closed, as combine is told; or WATERMARK_NONE. */
+int64_t aggregate_watermark(const struct aggregate *a);
 bool aggregate_ended(
     const struct aggregate *a); /* every source partition has, all panes are closed */
 void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts);

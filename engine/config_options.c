@@ -76,7 +76,7 @@ const struct option config_options[] = {
     KEY("threads.combine", COUNT, threads.combine, "1", "threads that decode and fold spans"),
     KEY("threads.aggregate", COUNT, threads.aggregate, "1", "threads that merge and close panes"),
     KEY("threads.sink", COUNT, threads.sink, "1", "threads that write to Redis"),
-    KEY("memory", BYTES, memory, "512MiB", "for open panes of all combine threads"),
+    KEY("memory", BYTES, memory, "128MiB", "for open panes of all combine threads"),
 
     KEY("redis.url", TEXT, redis.url, "redis://127.0.0.1:6379",
         "redis://[user:password@]host:port[/db] or unix:///path"),

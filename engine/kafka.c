@@ -373,16 +373,31 @@ enum status kafka_begin(struct kafka *k, struct error *err)
     return ST_OK;
 }
 
+static rd_kafka_resp_err_t produce(struct kafka *k, const char *topic, int32_t partition,
+    struct bytes key, struct bytes value, int64_t *offset)
+{
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.data, key.size}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.data, value.size}},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = offset},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    rd_kafka_error_t *failure =
+        rd_kafka_produceva(k->producer, parts, sizeof(parts) / sizeof(parts[0]));
+    if (failure == NULL) return RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    return code;
+}
+
 enum status kafka_send(struct kafka *k, const char *topic, int32_t partition, struct bytes key,
     struct bytes value, int64_t *offset, struct error *err)
 {
     int64_t deadline_ns = clock_ns() + FLUSH_MS * NS_PER_MS;
     for (;;) {
-        rd_kafka_resp_err_t code =
-            rd_kafka_producev(k->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data, key.size),
-                RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.size),
-                RD_KAFKA_V_OPAQUE(offset), RD_KAFKA_V_END);
+        rd_kafka_resp_err_t code = produce(k, topic, partition, key, value, offset);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || clock_ns() > deadline_ns) {
             return error_set(err, ST_ABORT, (int)code, "kafka: cannot send to %s, partition %d: %s",

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { IDLE_ASK_MS = 1000, AHEAD_ASK_MS = 200 };
+enum { IDLE_ASK_MS = 1000, AHEAD_ASK_MS = 200, BEHIND_ASK_MS = 1000 };
 
 int64_t sources_published_watermark(const struct sources *s)
 {
@@ -61,21 +61,49 @@ void sources_ask_idle(struct sources *s)
     }
 }
 
+/* Whether it is time to hear from aggregate: often while somebody is far ahead, else now and then. */
+static bool hold_ask(const struct sources *s, int64_t now_ns)
+{
+    int64_t since_ns = now_ns - s->ahead_asked_ns;
+    if (since_ns < AHEAD_ASK_MS * NS_PER_MS) return false;
+    if (since_ns >= BEHIND_ASK_MS * NS_PER_MS) return true;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct source *source = &s->source[i];
+        if (source->clock.watermark_ns == WATERMARK_NONE || source->clock.ended) continue;
+        if (source->paused || s->published_ns == WATERMARK_NONE) return true;
+        if (source->clock.watermark_ns - s->published_ns > s->worker->config->max_ahead_ns / 2)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * While aggregate has panes left to close it needs partials to go on with, also when there is nothing
+ * to say: an epoch without spans is sent.
+ */
+static void nudge(struct sources *s)
+{
+    int64_t least = INT64_MAX;
+    bool ended = s->count != 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct source_clock *clock = &s->source[i].clock;
+        ended = ended && clock->ended;
+        if (!clock->ended && clock->watermark_ns < least) least = clock->watermark_ns;
+    }
+    bool known = least != INT64_MAX && least != WATERMARK_NONE && s->published_ns != WATERMARK_NONE;
+    bool behind = known && s->published_ns + s->worker->config->pane_ns <= least;
+    if (ended || behind) s->source[0].changed = true;
+}
+
 void sources_hold_ahead(struct sources *s, struct kafka *kafka)
 {
     int64_t now_ns = clock_ns();
-    if (now_ns - s->ahead_asked_ns < AHEAD_ASK_MS * NS_PER_MS) return;
-    int64_t base = s->published_ns, max_ahead = s->worker->config->max_ahead_ns;
-    bool ask = false;
-    for (size_t i = 0; i < s->count; i++) {
-        const struct source_clock *clock = &s->source[i].clock;
-        if (clock->watermark_ns == WATERMARK_NONE || clock->ended) continue;
-        ask = ask || base == WATERMARK_NONE || s->source[i].paused ||
-              clock->watermark_ns - base > max_ahead / 2;
-    }
-    if (!ask) return;
+    if (s->count == 0 || !hold_ask(s, now_ns)) return;
     s->ahead_asked_ns = now_ns;
-    s->published_ns = base = sources_published_watermark(s);
+    s->published_ns = sources_published_watermark(s);
+    nudge(s);
+
+    int64_t base = s->published_ns;
     for (size_t i = 0; base == WATERMARK_NONE && i < s->count; i++) {
         int64_t own = s->source[i].clock.watermark_ns;
         if (own != WATERMARK_NONE && (base == WATERMARK_NONE || own < base)) base = own;
@@ -83,7 +111,7 @@ void sources_hold_ahead(struct sources *s, struct kafka *kafka)
     for (size_t i = 0; i < s->count; i++) {
         struct source *source = &s->source[i];
         if (source->clock.ended || source->clock.watermark_ns == WATERMARK_NONE) continue;
-        bool ahead = source->clock.watermark_ns - base > max_ahead;
+        bool ahead = source->clock.watermark_ns - base > s->worker->config->max_ahead_ns;
         int32_t partition = (int32_t)source->clock.partition;
         if (ahead && !source->paused)
             source->paused = kafka_pause(kafka, source->clock.topic, partition);
