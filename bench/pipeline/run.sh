@@ -6,10 +6,11 @@
 #
 # Everything printed was measured in this run. With WEIR_TEST_DATA a real capture is measured too.
 . "$(dirname "$0")/../../tests/flow/common.sh"
-SPANS=${2:-10000000}
+SPANS=${2:-20000000}
 ROUNDS=3
 LIVE_SECONDS=60
 CAPTURE_TIMES=60
+HISTORY_SPANS=10000000
 need_kafka
 need_own_redis
 
@@ -60,7 +61,7 @@ speed() {
     bytes=$(calculate %.0f "$4 / $3")
     echo "$1: $3 spans of $bytes B, medians of $ROUNDS"
     echo "  start to exit: $WALL s, $(calculate %.2f "$3 / $WALL / 1e6") M spans/s"
-    echo "  less the $IDLE_WALL s of a run over 1000 spans: $(calculate %.2f "$3 / ($WALL - $IDLE_WALL) / 1e6") M spans/s"
+    echo "  of that, to join groups, wait and close: up to $IDLE_WALL s, as a run over 1000 spans takes"
     echo "  CPU of the worker: $(calculate %.3f "$CPU / $3 * 1e6") s a million spans, $(calculate %.2f "$3 / $CPU / 1e6") M spans/s a core"
 }
 
@@ -169,10 +170,10 @@ weigh() {
 }
 
 memory() {
-    local history=(--spans "$SPANS" --since 30m --rate 34 --seed 1) few state used
+    local history=(--spans "$HISTORY_SPANS" --since 30m --rate 34 --seed 1) few state used
     generate "$RUN-shop" "${history[@]}" >"$WORK/shop.out"
     generate "$RUN-names" "${history[@]}" --names 660 >"$WORK/names.out"
-    echo "memory: half an hour of $SPANS spans, read as fast as possible, so that Kafka's queues are full"
+    echo "memory: half an hour of $HISTORY_SPANS spans, read as fast as possible, so that Kafka's queues are full"
     weigh "$RUN-shop"
     few=$SERIES state=$STATE_MB used=$REDIS_MB
     weigh "$RUN-names"
