@@ -5,17 +5,18 @@
 need_kafka
 dir=$SERVERS_DIR/operations
 mkdir -p "$dir"
-socket=$dir/redis.sock
+redis_port=$(servers_free_port)
 command -v redis-server >/dev/null || servers_unavailable "redis-server is not installed"
 
+redis_answers() { redis-cli -p "$redis_port" ping >/dev/null 2>&1; }
 redis_up() {
-    redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --dir "$dir" "$@" \
+    redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" "$@" \
         >"$dir/redis.log" 2>&1 &
     REDIS_PID=$!
     SERVERS_PIDS+=($!)
-    servers_wait 20 $! redis-cli -s "$socket" ping >/dev/null || fail "redis-server did not start"
+    servers_wait 20 $! redis_answers || fail "redis-server did not start"
 }
-export WEIR_TEST_REDIS=unix://$socket
+export WEIR_TEST_REDIS=redis://127.0.0.1:$redis_port
 
 topic=$RUN-spans
 generate "$topic" --since 30m --seed 6 --late 3%
@@ -33,7 +34,7 @@ servers_wait 30 "$pid" not_ready || fail "/readyz does not say that Redis is awa
 [ "$(curl -s "http://127.0.0.1:$port/healthz")" = ok ] || fail "/healthz is not ok"
 redis_up
 servers_wait 30 "$pid" is_ready || fail "/readyz does not say that Redis is back"
-has_history() { [ -n "$(redis-cli -s "$socket" --scan --pattern "$name:history:*" | head -1)" ]; }
+has_history() { [ -n "$(redis-cli -p "$redis_port" --scan --pattern "$name:history:*" | head -1)" ]; }
 servers_wait 30 "$pid" has_history || fail "no rows in Redis before it was to die"
 servers_stop "$REDIS_PID" KILL
 sleep 1
@@ -57,8 +58,8 @@ name=$RUN-live
     --set redis.prefix="$name" --set http.listen=127.0.0.1:"$port" --set start=earliest >"$WORK/live.log" 2>&1 &
 pid=$!
 SERVERS_PIDS+=("$pid")
-spans_counted() { curl -s "http://127.0.0.1:$port/metrics" | grep -q '^weir_spans_total [1-9]'; }
-servers_wait 60 "$pid" spans_counted || fail "no spans in /metrics"
+rows_final() { curl -s "http://127.0.0.1:$port/metrics" | grep -q '^weir_rows_final_total [1-9]'; }
+servers_wait 60 "$pid" rows_final || fail "no final rows in /metrics"
 curl -s "http://127.0.0.1:$port/metrics" >"$WORK/metrics"
 for metric in weir_source_lag_records weir_source_lag_seconds weir_source_watermark_seconds weir_messages_total \
     weir_bytes_total weir_spans_dropped_total weir_epoch_commit_seconds weir_partials_total \
@@ -93,14 +94,13 @@ grep -q 'plan' "$WORK/plan.log" || fail "the refusal does not name the plan"
 
 # A password, right and wrong.
 servers_stop "$REDIS_PID" KILL
-rm -f "$socket"
 redis_up --requirepass secret
 name=$RUN-password
-"$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "unix://$socket" --name "$name" \
+"$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "$WEIR_TEST_REDIS" --name "$name" \
     --set http.listen= --until-end "${PLAN_FOR_WEIR[@]}" >"$WORK/password.log" 2>&1
 [ $? = 1 ] || fail "a missing password was not fatal"
 grep -qi 'password' "$WORK/password.log" || fail "the message does not speak of a password"
-"$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "unix://:secret@$socket" --name "$name" \
+"$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "redis://:secret@127.0.0.1:$redis_port" --name "$name" \
     --set redis.prefix="$name" --set http.listen= --until-end "${PLAN_FOR_WEIR[@]}" >"$WORK/password.log" 2>&1 ||
     fail "the right password was refused: exit code $?"
 ! grep -q secret "$WORK/password.log" || fail "the password is in the log"
