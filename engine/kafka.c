@@ -411,6 +411,9 @@ enum status kafka_flush(struct kafka *k, struct error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_flush(k->producer, FLUSH_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        /* What is reported later would be written where the caller no longer looks. */
+        rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(k->producer, 1000);
         return error_set(
             err, ST_ABORT, (int)code, "kafka: records not delivered within %d s", FLUSH_MS / 1000);
     }

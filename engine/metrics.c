@@ -61,7 +61,7 @@ static bool is_same(const struct metric *metric, const char *name, const char *l
 /* The slot that holds the metric, or the free one where it belongs. At most half are taken. */
 static struct metric **registry_slot(const char *name, const char *labels)
 {
-    uint64_t hash = hash_seeded(bytes_of(labels), hash_stable(bytes_of(name)));
+    uint64_t hash = hash_mix(hash_stable(bytes_of(labels)), hash_stable(bytes_of(name)));
     struct metric **slot = &registry.slot[hash % SLOTS];
     while (*slot != NULL && !is_same(*slot, name, labels)) {
         slot = slot + 1 == registry.slot + SLOTS ? registry.slot : slot + 1;

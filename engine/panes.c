@@ -208,28 +208,31 @@ static struct pane_cell *panes_find(
 struct names_hash {
     const uint8_t *service_at; /* spans of one resource share it */
     size_t service_size;
-    uint64_t service, operation;
+    struct hash_pair service, operation;
 };
 
-static uint64_t pending_hash(const struct panes *panes, const struct plan_view *view,
+static struct hash_pair dimension_hash(const struct panes *panes, const struct plan_view *view,
+    uint32_t d, const struct names_hash *names, const struct spans *spans, const struct span *span)
+{
+    switch (view->dimension[d].source) {
+    case DIMENSION_SERVICE:
+        return names->service;
+    case DIMENSION_OPERATION:
+        return names->operation;
+    case DIMENSION_KIND:
+        return (struct hash_pair){span->kind, span->kind};
+    case DIMENSION_ATTRIBUTE:
+        break;
+    }
+    return hash_seeded(dimension_value(view, d, spans, span), panes->seed);
+}
+
+static struct hash_pair series_hash(const struct panes *panes, const struct plan_view *view,
     const struct names_hash *names, const struct spans *spans, const struct span *span)
 {
-    uint64_t hash = panes->seed;
+    struct hash_pair hash = {panes->seed, ~panes->seed};
     for (uint32_t d = 0; d < view->dimensions; d++) {
-        switch (view->dimension[d].source) {
-        case DIMENSION_SERVICE:
-            hash = hash_mix(hash, names->service);
-            break;
-        case DIMENSION_OPERATION:
-            hash = hash_mix(hash, names->operation);
-            break;
-        case DIMENSION_KIND:
-            hash = hash_mix(hash, span->kind);
-            break;
-        case DIMENSION_ATTRIBUTE:
-            hash = hash_mix(hash, hash_seeded(dimension_value(view, d, spans, span), panes->seed));
-            break;
-        }
+        hash = hash_pair_mix(hash, dimension_hash(panes, view, d, names, spans, span));
     }
     return hash;
 }
@@ -258,13 +261,12 @@ static size_t batch_hash(struct panes *panes, struct names_hash *names, const st
     for (uint32_t v = 0; v < panes->plan->views; v++) {
         const struct plan_view *view = &panes->plan->view[v];
         if (!view_counts(view, span)) continue;
-        uint64_t series = pending_hash(panes, view, names, spans, span);
+        struct hash_pair series = series_hash(panes, view, names, spans, span);
         /* A pane number has fewer than 37 bits, the panes of allowed_lateness fewer than 24. */
         uint64_t when = ((uint64_t)span->pane << 3 | v) ^ span->late_by << 40;
-        uint64_t hash = hash_mix(series, when);
-        uint64_t finger = hash_mix(series ^ panes->seed, when + 1) >> 32;
-        pending[count++] = (struct pending){hash, (uint32_t)finger, v, span, NULL};
-        __builtin_prefetch(&panes->slot[hash & (panes->slots - 1)]);
+        struct hash_pair cell = hash_pair_mix(series, (struct hash_pair){when, when});
+        pending[count++] = (struct pending){cell.low, (uint32_t)(cell.high >> 32), v, span, NULL};
+        __builtin_prefetch(&panes->slot[cell.low & (panes->slots - 1)]);
     }
     return count;
 }

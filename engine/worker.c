@@ -4,8 +4,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
-#include "engine/cmd/cmd.h"
 #include "engine/metrics.h"
+#include "engine/stop.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -102,7 +102,7 @@ static enum status insist(struct worker *w, enum status status, struct error *er
         log_warn("kafka", "waiting for a broker", "error=%s", err->text);
     ready_set("kafka", err->text);
     worker_pause(w, RETRY_MS * NS_PER_MS);
-    if (command_stopped()) atomic_store(&w->stopping, true);
+    if (stop_asked()) atomic_store(&w->stopping, true);
     return worker_stopping(w) ? ST_FATAL : ST_RETRY;
 }
 
@@ -265,7 +265,7 @@ static void watch(struct worker *w)
     int64_t asked_ns = clock_ns();
     while (!worker_stopping(w)) {
         clock_sleep(20 * NS_PER_MS);
-        if (command_stopped()) atomic_store(&w->stopping, true);
+        if (stop_asked()) atomic_store(&w->stopping, true);
         if (!w->batch.until_end || clock_ns() - asked_ns < DRAIN_ASK_MS * NS_PER_MS) continue;
         if (batch_done(w)) atomic_store(&w->stopping, true);
         asked_ns = clock_ns();
@@ -313,8 +313,7 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);
     if (status == ST_OK) status = stages_run(&w, err);
-    if (status != ST_OK && command_stopped())
-        status = ST_OK; /* stopped while waiting for a broker */
+    if (status != ST_OK && stop_asked()) status = ST_OK; /* stopped while waiting for a broker */
     if (status == ST_OK && atomic_load(&w.failed)) {
         *err = w.failure;
         status = ST_FATAL;

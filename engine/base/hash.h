@@ -13,9 +13,15 @@ static inline uint64_t hash_stable(struct bytes bytes)
     return XXH3_64bits(bytes.data, bytes.size);
 }
 
-static inline uint64_t hash_seeded(struct bytes bytes, uint64_t seed)
+/* 128 bits in two halves that are mixed on side by side: where 64 would let names be confused. */
+struct hash_pair {
+    uint64_t low, high;
+};
+
+static inline struct hash_pair hash_seeded(struct bytes bytes, uint64_t seed)
 {
-    return XXH3_64bits_withSeed(bytes.data, bytes.size, seed);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.data, bytes.size, seed);
+    return (struct hash_pair){hash.low64, hash.high64};
 }
 
 /* Fold the two halves of a 128-bit product: one multiplication mixes every bit of both. */
@@ -24,6 +30,11 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)(a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xd6e8feb86659fd93));
     return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline struct hash_pair hash_pair_mix(struct hash_pair a, struct hash_pair b)
+{
+    return (struct hash_pair){hash_mix(a.low, b.low), hash_mix(a.high, b.high)};
 }
 
 #endif

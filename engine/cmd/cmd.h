@@ -33,9 +33,4 @@ int command_misused(const struct command *command, const char *format, ...) PRIN
 /* Print `weir NAME: <err->text>` on standard error; returns `exit_code`. */
 int command_failed(const struct command *command, const struct error *err, int exit_code);
 
-/* Install handlers for SIGINT and SIGTERM; command_stopped() is true from the first signal on. */
-void command_catch_signals(void);
-bool command_stopped(void);
-void command_stop(void); /* as if a signal had come: for tests and for threads that fail */
-
 #endif

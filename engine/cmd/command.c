@@ -3,9 +3,7 @@
 #include "engine/kafka_version.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,33 +22,6 @@ int command_failed(const struct command *command, const struct error *err, int e
 {
     fprintf(stderr, "weir %s: %s\n", command->name, err->text);
     return exit_code;
-}
-
-static atomic_bool stopped; /* lock-free, so a signal handler may set it */
-
-static void on_signal(int number)
-{
-    (void)number;
-    atomic_store(&stopped, true);
-}
-
-/* Without SA_RESTART, so that whoever sleeps or waits wakes up and looks. */
-void command_catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool command_stopped(void)
-{
-    return atomic_load(&stopped);
-}
-
-void command_stop(void)
-{
-    atomic_store(&stopped, true);
 }
 
 static const struct command *command_find(const struct command *const *table, const char *name)

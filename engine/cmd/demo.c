@@ -7,6 +7,7 @@
 #include "engine/kafka_embedded.h"
 #include "engine/kafka_writer.h"
 #include "engine/simulation.h"
+#include "engine/stop.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -160,13 +161,12 @@ static enum status shop_send(struct demo *d, struct error *err)
     struct simulation_message message;
     enum status status = ST_OK;
     int64_t now_ns = clock_wall_ns();
-    while (
-        status == ST_OK && !command_stopped() && simulation_next(d->simulation, now_ns, &message)) {
+    while (status == ST_OK && !stop_asked() && simulation_next(d->simulation, now_ns, &message)) {
         int32_t partition = (int32_t)(d->messages++ % SOURCE_PARTITIONS);
         do {
             status = kafka_writer_send(d->writer, "otlp_spans", partition, (struct bytes){0},
                 message.value, message.timestamp_ms, err);
-        } while (status == ST_RETRY && !command_stopped());
+        } while (status == ST_RETRY && !stop_asked());
     }
     return status;
 }
@@ -203,7 +203,7 @@ static void log_tail(const struct demo *d)
 static enum status live(struct demo *d, int64_t until_ns, struct error *err)
 {
     enum status status = ST_OK;
-    while (status == ST_OK && !command_stopped() && clock_ns() < until_ns) {
+    while (status == ST_OK && !stop_asked() && clock_ns() < until_ns) {
         status = shop_send(d, err);
         if (!child_running(d->worker)) {
             d->worker = 0;
@@ -290,7 +290,7 @@ static int demo_run(int argc, char **argv)
         return command_misused(
             &command_demo, "DEMO_SECONDS is not a number of seconds up to a day");
     }
-    command_catch_signals();
+    stop_on_signals();
     enum status status = demo_show(&d, seconds, &err);
     demo_close(&d);
     return status == ST_OK ? EXIT_DONE : command_failed(&command_demo, &err, EXIT_FAILED);

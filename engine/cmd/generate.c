@@ -5,6 +5,7 @@
 #include "engine/kafka_writer.h"
 #include "engine/progress.h"
 #include "engine/simulation.h"
+#include "engine/stop.h"
 
 #include <stdio.h>
 
@@ -146,13 +147,13 @@ static enum status message_send(
     do {
         status = kafka_writer_send(g->writer, g->options->topic, partition, no_key, message->value,
             message->timestamp_ms, err);
-    } while (status == ST_RETRY && !command_stopped());
+    } while (status == ST_RETRY && !stop_asked());
     return status == ST_RETRY ? ST_OK : status; /* stopped: what is queued is still flushed */
 }
 
 static bool has_enough(const struct generator *g)
 {
-    if (command_stopped()) return true;
+    if (stop_asked()) return true;
     uint64_t most = g->options->spans;
     return most > 0 && simulation_counts(g->simulation)->spans >= most;
 }
@@ -212,7 +213,7 @@ static enum status generate_finish(struct generator *g, enum status status, stru
     bool failed = status != ST_OK;
     do {
         if (!failed) status = kafka_writer_flush(g->writer, FLUSH_NS, err);
-    } while (status == ST_RETRY && !command_stopped());
+    } while (status == ST_RETRY && !stop_asked());
     progress_close(&g->progress);
     print_summary(g);
     return status;
@@ -252,7 +253,7 @@ static int generate_run(int argc, char **argv)
     } else if (arguments.count > 0) {
         code = command_misused(&command_generate, "\"%s\" is not an option", arguments.rest[0]);
     } else {
-        command_catch_signals();
+        stop_on_signals();
         code = generate_to(&generator, setting, options.kafka.count);
     }
     kafka_writer_close(generator.writer);

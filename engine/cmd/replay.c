@@ -7,6 +7,7 @@
 #include "engine/otlp_shift.h"
 #include "engine/progress.h"
 #include "engine/recording.h"
+#include "engine/stop.h"
 #include "schemas/decoder.h"
 
 #include <stdio.h>
@@ -122,7 +123,7 @@ static void pace(const struct replayer *r)
     if (r->options->speed <= 0) return;
     double after_ns = (double)((r->timestamp_ms - r->first_ms) * NS_PER_MS) / r->options->speed;
     int64_t due_ns = r->began_ns + (int64_t)after_ns;
-    for (int64_t left = due_ns - clock_ns(); left > 0 && !command_stopped();
+    for (int64_t left = due_ns - clock_ns(); left > 0 && !stop_asked();
          left = due_ns - clock_ns()) {
         clock_sleep(left < PAUSE_NS ? left : PAUSE_NS);
     }
@@ -139,7 +140,7 @@ static enum status message_send(struct replayer *r, struct bytes message, struct
     do {
         status = kafka_writer_send(
             r->writer, r->options->topic, partition, no_key, value, r->timestamp_ms, err);
-    } while (status == ST_RETRY && !command_stopped());
+    } while (status == ST_RETRY && !stop_asked());
     if (status == ST_OK) r->messages++;
     return status == ST_RETRY ? ST_OK : status; /* stopped: what is queued is still flushed */
 }
@@ -169,7 +170,7 @@ static enum status files_read(struct replayer *r,
             status = take(r, message, err);
             uint64_t read = r->past_bytes + recording_progress(recording).read;
             progress_show(&r->progress, r->messages, (double)read / (double)(r->whole_bytes + 1));
-        } while (status == ST_OK && !command_stopped());
+        } while (status == ST_OK && !stop_asked());
         r->past_bytes += recording_progress(recording).size;
         recording_close(recording);
     }
@@ -216,7 +217,7 @@ static enum status replay_files(struct replayer *r, struct error *err)
     bool failed = status != ST_OK;
     do {
         if (!failed) status = kafka_writer_flush(r->writer, FLUSH_NS, err);
-    } while (status == ST_RETRY && !command_stopped());
+    } while (status == ST_RETRY && !stop_asked());
     progress_close(&r->progress);
     print_summary(r);
     return status;
@@ -272,7 +273,7 @@ static int replay_run(int argc, char **argv)
     if (status != ST_OK) {
         code = command_misused(&command_replay, "%s", err.text);
     } else {
-        command_catch_signals();
+        stop_on_signals();
         code = replay_to(&replayer, setting, options.kafka.count);
     }
     kafka_writer_close(replayer.writer);

@@ -5,6 +5,7 @@
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
 #include "engine/metrics.h"
+#include "engine/stop.h"
 #include "engine/worker.h"
 
 #include <stdio.h>
@@ -122,7 +123,7 @@ static int work(const struct config *config, const struct batch *batch)
     struct error err;
     uint16_t port;
     log_open((enum log_level)config->log.level, (enum log_format)config->log.format);
-    command_catch_signals();
+    stop_on_signals();
     if (config->http.listen[0] != '\0') {
         if (http_open(config->http.listen, &port, &err) != ST_OK) {
             return command_failed(&command_run, &err, EXIT_FAILED);

@@ -5,6 +5,7 @@
 #include "engine/cmd/board.h"
 #include "engine/cmd/cmd.h"
 #include "engine/cmd/sheet.h"
+#include "engine/stop.h"
 #include "schemas/series_name.h"
 
 #include <math.h>
@@ -298,15 +299,15 @@ static enum status watch(
 {
     enum status status = ST_OK;
     printf("\033[2J\033[?25l");
-    while (!command_stopped()) {
+    while (!stop_asked()) {
         status = look(p, board, read, err);
         if (status == ST_RETRY) show_failure(p, err);
         if (status != ST_OK && status != ST_RETRY) break;
-        if (!command_stopped()) clock_sleep(p->options->interval);
+        if (!stop_asked()) clock_sleep(p->options->interval);
     }
     printf("\033[?25h");
     fflush(stdout);
-    return command_stopped() ? ST_OK : status;
+    return stop_asked() ? ST_OK : status;
 }
 
 static enum status top_show(const struct top *options, struct error *err)
@@ -342,7 +343,7 @@ static int top_run(int argc, char **argv)
         exit_code = command_misused(&command_top, "takes no argument %s", arguments.rest[0]);
     } else {
         if (options.interval < INTERVAL_NS) options.interval = INTERVAL_NS;
-        command_catch_signals();
+        stop_on_signals();
         if (top_show(&options, &err) != ST_OK)
             exit_code = command_failed(&command_top, &err, EXIT_FAILED);
     }

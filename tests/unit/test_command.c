@@ -2,6 +2,7 @@
  * The program's frame, run as children with a small table of commands of the test's own.
  */
 #include "engine/cmd/cmd.h"
+#include "engine/stop.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -219,10 +220,10 @@ static void misuse_names_the_command_and_the_way_to_help(void **unused)
 
 static int wait_for_signal(int number)
 {
-    command_catch_signals();
-    if (command_stopped()) return 10;
+    stop_on_signals();
+    if (stop_asked()) return 10;
     raise(number);
-    return command_stopped() ? 0 : 11;
+    return stop_asked() ? 0 : 11;
 }
 
 static void signals_ask_to_stop(void **unused)
@@ -237,9 +238,9 @@ static void signals_ask_to_stop(void **unused)
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
     }
-    assert_false(command_stopped());
-    command_stop();
-    assert_true(command_stopped());
+    assert_false(stop_asked());
+    stop_ask();
+    assert_true(stop_asked());
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 /* weir generate against librdkafka's mock broker. */
 #include "engine/base/clock.h"
 #include "engine/cmd/cmd.h"
+#include "engine/stop.h"
 #include "schemas/decoder.h"
 #include "tests/support/mock_broker.h"
 
@@ -103,7 +104,7 @@ static void a_stop_ends_it(void **unused)
 {
     (void)unused;
     const char *const more[] = {"--since=1m", NULL};
-    command_stop();
+    stop_ask();
     assert_int_equal(generate("stopped", more), EXIT_DONE);
 }
 
