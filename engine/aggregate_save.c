@@ -79,6 +79,7 @@ static void save_series(const struct aggregate *a, const struct series *series, 
     size_t mark = wire_open(out, 13);
     wire_put_bytes(out, 1, series->key);
     wire_put_sint(out, 2, series->newest_pane);
+    if (series->closed_pane != PANE_NONE) wire_put_sint(out, 8, series->closed_pane);
     if (series->changed) wire_put_uint(out, 3, 1);
     wire_put_uint(out, 4, series->rolled);
     wire_put_uint(out, 5, (uint64_t)series->provisional_ms);
@@ -288,6 +289,7 @@ static enum status load_series(const struct loading *loading, struct wire wire, 
                 "snapshot: a series does not begin with a key of 1 to %d bytes", KEY_BYTES_MAX);
         }
         if (field.number == 2) series->newest_pane = wire_zigzag(field.value);
+        if (field.number == 8) series->closed_pane = wire_zigzag(field.value);
         if (field.number == 3) series->changed = field.value != 0;
         if (field.number == 4) {
             series->rolled = (uint8_t)(field.value & ((UINT64_C(1) << a->plan->windows) - 1));
@@ -438,7 +440,9 @@ static bool series_sane(const struct aggregate *a, const struct series *series)
         holds = holds || slices->count != 0;
         if (k != 0 && slices->count != 0 && a->next_pane == PANE_NONE) return false;
     }
-    return series->active || !holds;
+    bool closed =
+        series->closed_pane == PANE_NONE || time_sane(series->closed_pane, a->plan->pane_ns);
+    return closed && (series->active || !holds);
 }
 
 /* What the rest of aggregate relies on; whoever wrote something else was not aggregate_save. */

@@ -165,6 +165,7 @@ static struct series *table_add(struct series_table *table, struct bytes key, ui
     series->name = keep(table->pool, buffer_bytes(&name));
     series->service = service;
     series->newest_pane = PANE_NONE;
+    series->closed_pane = PANE_NONE;
     series->states = memory_zeroed(1, table->states_bytes == 0 ? 1 : table->states_bytes);
     buffer_release(&name);
 

@@ -19,14 +19,15 @@ struct slices {
 };
 
 struct series {
-    struct bytes key;  /* view and dimension values, as found in partials */
-    struct bytes name; /* canonical spelling */
-    uint64_t hash;     /* of key */
-    uint32_t service;  /* index in the table of services; UINT32_MAX: counted under none */
-    bool active;       /* is in series_table.active */
-    bool changed;      /* since its last provisional row */
-    uint8_t rolled;    /* bit a window: its last rolling row was not empty */
-    int64_t newest_pane;
+    struct bytes key;       /* view and dimension values, as found in partials */
+    struct bytes name;      /* canonical spelling */
+    uint64_t hash;          /* of key */
+    uint32_t service;       /* index in the table of services; UINT32_MAX: counted under none */
+    bool active;            /* is in series_table.active */
+    bool changed;           /* since its last provisional row */
+    uint8_t rolled;         /* bit a window: its last rolling row was not empty */
+    int64_t newest_pane;    /* that anything arrived for or in; PANE_NONE: nothing did */
+    int64_t closed_pane;    /* the newest closed one that held spans; PANE_NONE: none did */
     int64_t provisional_ms; /* send time of its last provisional row */
     struct slices level[LEVELS_MAX];
     void *sum[WINDOWS_MAX]; /* of the newest slices of each window; NULL: empty */

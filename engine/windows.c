@@ -106,9 +106,29 @@ static void slice_row(struct closing *c, struct series *series, uint32_t level, 
     buffer_release(&sketch);
 }
 
+/*
+ * A series that comes back after it was idle for long begins anew, whether or not it was evicted in
+ * between: when that happens depends on what had arrived, and rows must not.
+ */
+static void wake(const struct closing *c, struct series *series)
+{
+    const struct config *config = c->plan->config;
+    int64_t idle = config->limits.series_idle_ns / c->plan->pane_ns;
+    bool forgotten = series->closed_pane != PANE_NONE && c->pane - series->closed_pane > idle;
+    series->closed_pane = c->pane;
+    if (!forgotten) return;
+    unsigned char *state = series->states;
+    for (size_t i = 0; i < config->operator_count; i++) {
+        const struct operator_instance *o = &config->operators[i];
+        memset(state, 0, o->operator_->state_bytes(o->self));
+        state += o->operator_->state_bytes(o->self);
+    }
+}
+
 static void close_pane(struct closing *c, struct series *series)
 {
     struct slice *slice = slices_find(&series->level[0], c->pane);
+    if (slice != NULL) wake(c, series);
     bool said = slice != NULL && c->plan->level[0].history;
     slice_row(c, series, 0, c->pane, ROW_FINAL, slice == NULL ? c->empty : slice->cell,
         c->captured_level[0], said);

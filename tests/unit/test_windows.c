@@ -110,6 +110,47 @@ static void sums_hold_the_closed_slices_that_their_windows_cover(void **unused)
     bench_plan_release(&bench);
 }
 
+/* Close one pane of the only series, with a span in it, and say whether its operators began anew. */
+static bool begins_anew(
+    struct bench_plan *bench, struct series *series, struct pool *pool, int64_t pane)
+{
+    const struct plan *plan = &bench->plan;
+    struct records records = {.silent = true};
+    struct totals totals = {0};
+    void *empty = cell_new(&plan->layout, pool), *cell = cell_of(plan, 1, pool);
+    struct closing closing = {.plan = plan,
+        .pool = pool,
+        .records = &records,
+        .empty = empty,
+        .pane = pane,
+        .totals = &totals};
+    cell_merge(&plan->layout, slices_at(&series->level[0], pane, &plan->layout, pool), cell, pool);
+    memset(series->states, 0, 8); /* the first word of a z-score counts the panes it has seen */
+    ((unsigned char *)series->states)[0] = 40;
+    windows_close(&closing, series);
+    return ((const unsigned char *)series->states)[0] == 1;
+}
+
+static void a_series_that_was_idle_for_long_begins_anew(void **unused)
+{
+    (void)unused;
+    struct bench_plan bench;
+    struct pool pool = {0};
+    bench_plan_init(&bench, "pane: 10s\nwindows: []\nviews: [[operation]]\nhistory: []\n"
+                            "limits: {series_idle: 1h}\nzscore: [{column: rate_per_s}]\n");
+    const struct operator_instance *zscore = &bench.plan.config->operators[0];
+    struct series series = {.closed_pane = PANE_NONE};
+    series.states = calloc(1, zscore->operator_->state_bytes(zscore->self));
+    assert_false(begins_anew(&bench, &series, &pool, 1000));
+    assert_false(begins_anew(&bench, &series, &pool, 1360)); /* an hour later to the pane */
+    assert_true(begins_anew(&bench, &series, &pool, 1721));
+    free(series.states);
+    for (uint32_t k = 0; k < bench.plan.levels; k++)
+        free(series.level[k].slice);
+    pool_release(&pool);
+    bench_plan_release(&bench);
+}
+
 static void only_what_holds_something_closed_is_of_concern(void **unused)
 {
     (void)unused;
@@ -144,6 +185,7 @@ int main(void)
         cmocka_unit_test(captured_is_the_share_of_messages_times_that_of_spans),
         cmocka_unit_test(sums_hold_the_closed_slices_that_their_windows_cover),
         cmocka_unit_test(only_what_holds_something_closed_is_of_concern),
+        cmocka_unit_test(a_series_that_was_idle_for_long_begins_anew),
     };
     return cmocka_run_group_tests_name("windows", tests, NULL, NULL);
 }
