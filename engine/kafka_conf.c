@@ -1,5 +1,6 @@
 #include "engine/kafka_conf.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/metrics.h"
 
@@ -10,12 +11,17 @@
 /* librdkafka's levels are those of syslog, whose header takes the names of ours away. */
 enum { SYSLOG_ERROR = 3 };
 
+#define QUIET_NS (10 * NS_PER_S)
+
+/* While a broker is away librdkafka says so every second, for every client: once in a while will do. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
+    static struct log_gate gate;
     if (strcmp(facility, "CONFWARN") == 0) return; /* a consumer is told of producer settings */
-    enum log_level ours = level <= SYSLOG_ERROR ? LOG_WARN : LOG_DEBUG;
-    log_line(ours, "kafka", "librdkafka says", "client=%s facility=%s text=%s",
-        handle == NULL ? "-" : rd_kafka_name(handle), facility, text);
+    bool told = level <= SYSLOG_ERROR && log_every(&gate, QUIET_NS);
+    log_line(told ? LOG_WARN : LOG_DEBUG, "kafka", "librdkafka says",
+        "client=%s facility=%s text=%s", handle == NULL ? "-" : rd_kafka_name(handle), facility,
+        text);
 }
 
 static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
@@ -25,6 +31,8 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opa
         ready_set("kafka",
             "no broker can be reached; check `brokers`, the network and the brokers' logs");
     }
+    static struct log_gate gate;
+    if (!log_every(&gate, QUIET_NS)) return;
     log_warn("kafka", "trouble with a broker, librdkafka keeps trying",
         "client=%s code=%s reason=%s", rd_kafka_name(handle),
         rd_kafka_err2name((rd_kafka_resp_err_t)code), reason);

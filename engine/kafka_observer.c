@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TIMEOUT_MS = 15000, STAGES = 3 };
+enum {
+    ASK_MS = 4000, /* a question is asked again; a worker that is to stop waits for it */
+    ADMIN_MS = 20000,
+    READ_MS = 60000, /* to get all records of a snapshot */
+    STAGES = 3,
+};
 
 static const char *const stage_name[STAGES] = {"combine", "aggregate", "sink"};
 
@@ -91,7 +96,7 @@ enum status kafka_partitions(
     rd_kafka_t *handle = observer_of(o, "aggregate", err);
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(handle, topic, NULL);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, rkt, &metadata, TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, rkt, &metadata, ASK_MS);
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return retry(code, "ask about topic", topic, err);
 
@@ -117,9 +122,8 @@ enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32
         if (wanted != NULL && !wanted[p]) continue;
         rd_kafka_topic_partition_list_add(list, topic, (int32_t)p)->offset = when_ms;
     }
-    rd_kafka_resp_err_t code = list->cnt == 0
-                                   ? RD_KAFKA_RESP_ERR_NO_ERROR
-                                   : rd_kafka_offsets_for_times(handle, list, TIMEOUT_MS);
+    rd_kafka_resp_err_t code = list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                              : rd_kafka_offsets_for_times(handle, list, ASK_MS);
     bool none_so_young = false;
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         code = list->elems[i].err;
@@ -147,7 +151,7 @@ enum status kafka_group_committed(struct kafka_observer *o, const char *stage, c
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t p = 0; p < count; p++)
         rd_kafka_topic_partition_list_add(list, topic, (int32_t)p);
-    rd_kafka_resp_err_t code = rd_kafka_committed(handle, list, TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_committed(handle, list, ASK_MS);
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         const rd_kafka_topic_partition_t *from = &list->elems[i];
         struct kafka_assigned *to = &committed[from->partition];
@@ -166,7 +170,7 @@ enum status kafka_group_committed(struct kafka_observer *o, const char *stage, c
 /* Wait for the one result of an admin call. Destroys the queue; the event is the caller's. */
 static rd_kafka_event_t *admin_result(rd_kafka_queue_t *queue)
 {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TIMEOUT_MS + 5000);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, ADMIN_MS);
     rd_kafka_queue_destroy(queue);
     return event;
 }
@@ -263,7 +267,7 @@ static enum status read_wanted(rd_kafka_t *reader, const char *topic, const int6
     size_t count, struct buffer *data, size_t *ends, struct error *err)
 {
     size_t next = 0;
-    int64_t deadline_ns = clock_ns() + 4 * TIMEOUT_MS * NS_PER_MS;
+    int64_t deadline_ns = clock_ns() + READ_MS * NS_PER_MS;
     while (next < count && clock_ns() < deadline_ns) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, 200);
         if (m == NULL) continue;

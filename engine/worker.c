@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 enum {
     RETRY_MS = 500,
     FENCED_TWICE_S = 60,
     DRAIN_ASK_MS = 200,
+    LEAVE_S = 4, /* from being asked to stop */
     THREADS_MAX = 3 * 64,
 };
 
@@ -259,6 +261,24 @@ static enum status threads_start(struct threads *threads, struct worker *w, uint
     return ST_OK;
 }
 
+/*
+ * Wait for all threads, but not for ever: what a broker does not answer now is done again from the
+ * last committed offset, as after a crash, so leaving without it loses nothing.
+ */
+static void threads_join(const struct threads *threads, const struct worker *w)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LEAVE_S;
+    for (size_t i = 0; i < threads->count; i++) {
+        if (pthread_timedjoin_np(threads->thread[i], NULL, &until) == 0) continue;
+        log_warn("worker",
+            "leaving without an answer from Kafka; what is not committed is done again",
+            "instance=%s", w->instance);
+        _Exit(atomic_load(&w->failed) ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
+}
+
 /* Watch over the stages: a signal, a failure, or the end of the batch. */
 static void watch(struct worker *w)
 {
@@ -287,8 +307,7 @@ static enum status stages_run(struct worker *w, struct error *err)
         watch(w);
     }
     atomic_store(&w->stopping, true);
-    for (size_t i = 0; i < threads->count; i++)
-        pthread_join(threads->thread[i], NULL);
+    threads_join(threads, w);
     free(threads);
     return status;
 }
