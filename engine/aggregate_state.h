@@ -1,4 +1,4 @@
-/* What aggregate holds between partials: shared by its two halves, folding and saving. */
+/* What aggregate holds between partials: shared by the files that are one state machine. */
 #ifndef ENGINE_AGGREGATE_STATE_H
 #define ENGINE_AGGREGATE_STATE_H
 
@@ -6,7 +6,7 @@
 #include "engine/series.h"
 #include "engine/windows.h"
 
-enum { AGGREGATE_TOPICS_MAX = 64 };
+enum { AGGREGATE_TOPICS_MAX = 64, AGGREGATE_SAVED_VERSION = 1 };
 
 /* A late cell that waits for its arrival pane to close. */
 struct late_cell {
@@ -36,5 +36,17 @@ struct aggregate {
     size_t dues_max;
     struct aggregate_counts counts;
 };
+
+/* The pane that the watermark is in: all before it are closed, or will be. */
+static inline int64_t aggregate_watermark_pane(const struct aggregate *a)
+{
+    return floor_div(a->watermark_ns, a->plan->pane_ns);
+}
+
+/* Names an operator and how it is configured, so that a state is not taken over by another one. */
+uint64_t aggregate_signature(const struct operator_instance *o);
+
+/* Take the parts of a partial over: cells into open panes or the queue of late ones, clocks, totals. */
+enum status aggregate_take(struct aggregate *a, struct wire *parts, struct error *err) MUST_USE;
 
 #endif
