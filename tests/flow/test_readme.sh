@@ -31,15 +31,6 @@ cat >"$BIN/redis-cli" <<END
 #!/bin/bash
 exec $(command -v redis-cli) -u "$WEIR_TEST_REDIS" "\$@"
 END
-# No package of ours brings curl.
-command -v curl >/dev/null || cat >"$BIN/curl" <<'END'
-#!/bin/bash
-url=${!#} rest=${url#http://}
-host=${rest%%/*}
-exec 3<>"/dev/tcp/${host%:*}/${host#*:}"
-printf 'GET /%s HTTP/1.0\r\nHost: %s\r\n\r\n' "${rest#*/}" "$host" >&3
-cat <&3
-END
 chmod +x "$BIN"/*
 export PATH=$BIN:$PATH
 
@@ -83,7 +74,7 @@ for how_file in "$WORK"/blocks/*.how; do
     how=$(cat "$how_file")
     block=$(ls "${how_file%.how}".[!h]*)
     if [ "${block##*.}" = python ] && ! python3 -c 'import redis' 2>/dev/null; then
-        echo "without python3 and redis-py the Python block is not run"
+        echo "SKIPPED: README.md: its Python block needs python3 and redis-py"
         continue
     fi
     case "$how" in

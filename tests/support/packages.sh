@@ -32,6 +32,7 @@ test   libprotobuf-c-dev        pc:libprotobuf-c
 test   protobuf-c-compiler      cmd:protoc-c
 test   openjdk-17-jre-headless  cmd:java
 test   maven                    cmd:mvn
+test   curl                     cmd:curl
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
 verify libclang-rt-14-dev       -
