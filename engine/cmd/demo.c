@@ -226,12 +226,12 @@ static enum status top_open(struct demo *d, struct error *err)
     return child_start(&d->top, argv, NULL, err);
 }
 
-/* The table, and every alert that came and went. */
+/* The table, and every alert that came and went while one watched. */
 static enum status show_end(const struct demo *d, struct error *err)
 {
     const char *const top[] = {d->self, "top", "--redis", d->redis_url, "--once", NULL};
     const char *const transitions[] = {
-        d->self, "query", "transitions", "--redis", d->redis_url, NULL};
+        d->self, "query", "transitions", "--from", "-1m", "--redis", d->redis_url, NULL};
     const char *const *const shows[] = {top, transitions};
     for (size_t i = 0; i < 2; i++) {
         pid_t child;

@@ -35,7 +35,7 @@ static const char query_help[] =
     "       weir query history SERIES|SERVICE   closed slices of a range\n"
     "       weir query range SERIES|SERVICE     any quantile of a range, from stored sketches\n"
     "       weir query alerts                   what fires now\n"
-    "       weir query transitions              what fired and was resolved, newest last\n"
+    "       weir query transitions              what fired and was resolved in a range\n"
     "\n"
     "A series is spelled as `weir query series` prints it; a service stands for its series\n"
     "service=NAME, and for all its series with `now` and `series`.\n"

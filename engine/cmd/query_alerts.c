@@ -93,11 +93,35 @@ enum status query_alerts(struct query *query, struct error *err)
     return status;
 }
 
+static int by_time(const void *left, const void *right)
+{
+    const struct read_item *a = left, *b = right;
+    if (a->at_ms != b->at_ms) return a->at_ms < b->at_ms ? -1 : 1;
+    size_t shorter = a->name.size < b->name.size ? a->name.size : b->name.size;
+    int order = shorter == 0 ? 0 : memcmp(a->name.data, b->name.data, shorter);
+    return order != 0 ? order : (int)a->field.size - (int)b->field.size; /* firing, then resolved */
+}
+
+/* Those of the range, by event time: the stream has them partition by partition. */
+static void select_range(const struct query *query, struct read_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        int64_t at_ms = list->item[i].at_ms;
+        if (at_ms >= query->from_ms && at_ms <= query->to_ms) list->item[kept++] = list->item[i];
+    }
+    list->count = kept;
+    if (kept != 0) qsort(list->item, kept, sizeof(*list->item), by_time);
+}
+
 enum status query_transitions(struct query *query, struct error *err)
 {
     struct read_list list = {0};
     enum status status = redis_read_transitions(query->read, TRANSITIONS_SHOWN, &list, err);
-    if (status == ST_OK) show(query, fired, &list);
+    if (status == ST_OK) {
+        select_range(query, &list);
+        show(query, fired, &list);
+    }
     read_list_release(&list);
     return status;
 }

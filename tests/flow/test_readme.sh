@@ -54,7 +54,7 @@ sed -i -e "s|localhost:9092|$WEIR_TEST_BROKERS|g" -e "s|redis://127.0.0.1:6379|$
 # Run one block; what it prints goes to $WORK/said.
 run_block() {
     local runner=(bash -eu)
-    [ "${1##*.}" = sh ] || runner=("${1##*.}"3)
+    [ "${1##*.}" = sh ] || runner=("$PYTHON")
     (cd "$WORK/home" && "${runner[@]}" "$1") >"$WORK/said" 2>&1 </dev/null
 }
 
@@ -68,12 +68,19 @@ fail_block() {
     fail "this block of README.md $2"
 }
 
+# The distribution's Python has the distribution's redis-py, whatever comes first in PATH.
+PYTHON=
+for python in python3 /usr/bin/python3; do
+    if [ -z "$PYTHON" ] && "$python" -c 'import redis' 2>/dev/null; then PYTHON=$python; fi
+done
+
 worker_pid=
 ran=0
 for how_file in "$WORK"/blocks/*.how; do
     how=$(cat "$how_file")
     block=$(ls "${how_file%.how}".[!h]*)
-    if [ "${block##*.}" = python ] && ! python3 -c 'import redis' 2>/dev/null; then
+    if [ "${block##*.}" = python ] && [ -z "$PYTHON" ]; then
+        [ "${CI:-}" != true ] || fail "README.md: its Python block needs python3 and redis-py"
         echo "SKIPPED: README.md: its Python block needs python3 and redis-py"
         continue
     fi

@@ -357,16 +357,21 @@ static void alerts_that_fire_are_listed(void **unused)
 static void what_fired_is_listed_with_its_state(void **unused)
 {
     (void)unused;
-    json_t *all = json_said(QUERY("transitions", "--json"));
+    json_t *all = json_said(QUERY("transitions", "--from", "2024-05-01", "--json"));
     assert_int_equal(json_array_size(all), 3);
     const json_t *first = json_array_get(all, 0);
-    assert_string_equal(json_string_value(json_object_get(first, "id")), "f00d");
+    assert_string_equal(json_string_value(json_object_get(first, "id")), "beef");
     assert_string_equal(json_string_value(json_object_get(first, "state")), "firing");
-    const json_t *last = json_array_get(all, 2);
+    const json_t *last = json_array_get(all, 1);
     assert_string_equal(json_string_value(json_object_get(last, "id")), "beef");
     assert_string_equal(json_string_value(json_object_get(last, "state")), "resolved");
+    const json_t *other = json_array_get(all, 2);
+    assert_string_equal(json_string_value(json_object_get(other, "id")), "f00d");
     json_decref(all);
-    const struct said *said = QUERY("transitions");
+    json_t *none = json_said(QUERY("transitions", "--json")); /* the last hour */
+    assert_int_equal(json_array_size(none), 0);
+    json_decref(none);
+    const struct said *said = QUERY("transitions", "--from", "2024-05-01");
     assert_non_null(strstr(said->out, "slow \\x1b[31m"));
     assert_non_null(strstr(said->out, "firing"));
     assert_null(strchr(said->out, '\x1b'));
