@@ -4,6 +4,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/cost.h"
 #include "engine/metrics.h"
 #include "engine/stop.h"
 
@@ -81,6 +82,18 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
     } else {
         kafka_rewind(*kafka);
     }
+}
+
+/* What `weir check` says, in one line: whoever reads the log need not ask. */
+static void say_cost(const struct plan *plan)
+{
+    struct cost cost = cost_of(plan);
+    double series = (double)plan->config->limits.series;
+    log_info("worker", "what the config costs, about",
+        "redis_bytes_per_series=%.0f redis_bytes_at_limit=%.0f state_bytes_per_series=%.0f "
+        "partials_bytes_per_second_per_series=%.0f",
+        cost.redis_bytes_per_series, cost.redis_bytes_per_series * series + cost.redis_bytes_fixed,
+        cost.state_bytes_per_series, cost.partial_bytes_s_most);
 }
 
 static void instance_name(struct worker *w)
@@ -329,6 +342,7 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     enum status status = plan_init(plan, config, err);
     w.decoder = decoder_find(config->encoding);
     instance_name(&w);
+    if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);
     if (status == ST_OK) status = stages_run(&w, err);
