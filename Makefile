@@ -8,7 +8,7 @@ WITH_SERVERS = bash tests/support/with_servers.sh
 SOURCES = find engine schemas operators sinks tests bench -name '*.[ch]'
 
 # Asserts stay on in tests; what users get is build/release.
-TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O2 -g' -DWEIR_BENCH=OFF
+TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O2 -g' -DWEIR_BENCH=OFF -DWEIR_FAILPOINTS=ON
 
 # ctest keeps to itself what a test that was skipped said.
 TEST_LOG = build/test/tests/Testing/Temporary/LastTest.log

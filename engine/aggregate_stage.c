@@ -5,6 +5,7 @@
 #include "engine/aggregate.h"
 #include "engine/aggregate_metadata.h"
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/metrics.h"
@@ -157,6 +158,7 @@ static enum status on_record(
     struct shard *shard = shard_of(s, record->partition);
     if (shard == NULL || record->offset < shard->position) return ST_OK;
     shard->records.silent = record->offset < shard->silent_until;
+    if (shard->records.silent) failpoint("aggregate", "re-run");
 
     enum status status = aggregate_apply(shard->aggregate, record->value, &shard->records, err);
     if (status == ST_SKIP) {
@@ -311,6 +313,7 @@ static void trim(struct aggregate_stage *s, struct shard *shard, int64_t new_fir
     if (shard->trim) {
         enum status status = kafka_delete_before(
             w->observer, w->state, shard->partition, shard->snapshot_first, &err);
+        failpoint("snapshot", "trimmed");
         if (status == ST_OK) {
             status = kafka_delete_before(
                 w->observer, w->partials, shard->partition, shard->snapshot_partials, &err);

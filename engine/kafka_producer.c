@@ -1,5 +1,6 @@
 /* The producing half of a stage's place in Kafka: transactions that carry the consumer's offsets. */
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/memory.h"
 #include "engine/kafka_conf.h"
 #include "engine/kafka_state.h"
@@ -68,6 +69,7 @@ enum status kafka_begin(struct kafka *k, struct error *err)
         if (status != ST_OK) return status;
     }
     k->in_transaction = true;
+    failpoint(k->options.stage, "begun");
     return ST_OK;
 }
 
@@ -148,6 +150,7 @@ static enum status commit_transaction(
         rd_kafka_consumer_group_metadata_destroy(group);
     } while (status == ST_RETRY && clock_ns() < deadline_ns);
     if (status != ST_OK) return status == ST_RETRY ? ST_ABORT : status;
+    failpoint(k->options.stage, "offsets");
     do {
         status = kafka_status(rd_kafka_commit_transaction(k->producer, KAFKA_ANSWER_MS),
             "commit the transaction", err);
@@ -171,11 +174,14 @@ enum status kafka_commit(
     struct kafka *k, const struct kafka_position *position, size_t count, struct error *err)
 {
     rd_kafka_topic_partition_list_t *list = positions(k, position, count);
+    failpoint(k->options.stage, "sent");
     enum status status =
         k->transactional ? commit_transaction(k, list, err) : commit_after_flush(k, list, err);
     rd_kafka_topic_partition_list_destroy(list);
-    if (status == ST_OK) k->in_transaction = false;
-    return status;
+    if (status != ST_OK) return status;
+    k->in_transaction = false;
+    failpoint(k->options.stage, "committed");
+    return ST_OK;
 }
 
 enum status kafka_abort(struct kafka *k, struct error *err)

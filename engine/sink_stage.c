@@ -4,6 +4,7 @@
  * The store says where it is; the group's committed offset only says what had been applied once.
  */
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/metrics.h"
@@ -246,7 +247,9 @@ static enum status feed_apply(struct sink_stage *s, struct feed *feed, struct er
         .prev = feed->applied,
         .last = feed->last,
         .now_ms = clock_wall_ns() / NS_PER_MS};
+    failpoint("sink", "decoded");
     status = store_redis.apply(s->store, feed->partition, &batch, &applied, err);
+    failpoint("sink", "applied");
     if (status == ST_LOST) {
         log_warn("sink", "the store lost its place, going back to it",
             "partition=%d expected=%" PRId64 " applied=%" PRId64, feed->partition, feed->applied,

@@ -1,5 +1,6 @@
 #include "engine/snapshot.h"
 
+#include "engine/base/failpoint.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "schemas/wire.h"
@@ -30,6 +31,7 @@ static enum status send_chunks(const struct buffer *state, struct kafka *kafka, 
         offset[i] = -1;
         status = kafka_send(
             kafka, topic, partition, (struct bytes){0}, buffer_bytes(&record), &offset[i], err);
+        failpoint("snapshot", "chunk");
     }
     buffer_release(&record);
     /* The deliveries write into `offset`: also on failure they must be over before it goes. */
@@ -72,6 +74,7 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
         .hash = hash_stable(buffer_bytes(&state))};
     enum status status = send_chunks(&state, kafka, topic, partition, m.chunk, chunks, err);
     if (status == ST_OK) status = send_manifest(&m, kafka, topic, partition, manifest, err);
+    failpoint("snapshot", "manifest");
     if (status == ST_OK) *first = m.chunk[0];
     free(m.chunk);
     buffer_release(&state);
@@ -142,6 +145,7 @@ enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, 
     struct buffer record = {0}, state = {0};
     struct manifest m = {0};
     size_t end;
+    failpoint("snapshot", "read");
     enum status status =
         kafka_read_records(observer, topic, partition, &manifest, 1, &record, &end, err);
     if (status == ST_OK && !manifest_read(&m, buffer_bytes(&record))) {
