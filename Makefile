@@ -13,7 +13,7 @@ TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-
 # ctest keeps to itself what a test that was skipped said.
 TEST_LOG = build/test/tests/Testing/Temporary/LastTest.log
 
-.PHONY: help build demo test verify bench format install clean
+.PHONY: help build demo test soak mutations verify bench format install clean
 
 help:
 	@echo 'make build     the program: build/release/weir'
@@ -21,6 +21,9 @@ help:
 	@echo '               (DEMO_SECONDS=20 make demo stops by itself)'
 	@echo 'make test      all tests, with a real Kafka and a real Redis (at most 15 minutes)'
 	@echo '               (TESTS=flow/test_oracle make test runs those whose name matches)'
+	@echo 'make soak      faults of every kind against real brokers and Redis, rows compared with the oracle'
+	@echo '               (MINUTES=30 make soak; SEED=n begins with that seed)'
+	@echo 'make mutations takes each safeguard away and sees that the faults find it out (about 15 minutes)'
 	@echo 'make verify    clang, sanitizers, fuzzers and the real servers under them (at most 60 minutes)'
 	@echo 'make bench     speed in memory and from a real broker'
 	@echo 'make format    clang-format over all sources'
@@ -45,6 +48,15 @@ test:
 	@rm -f $(TEST_LOG)
 	$(WITH_SERVERS) ctest --test-dir build/test/tests --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)'); \
 	    code=$$?; grep -s '^SKIPPED: ' $(TEST_LOG) | sort -u; exit $$code
+
+# Three brokers in network namespaces of their own where that is permitted.
+soak mutations:
+	@$(PACKAGES) test
+	cmake -B build/test $(TEST_BUILD)
+	cmake --build build/test -j$(JOBS)
+	@bash -c '. tests/support/servers.sh && servers_open && kafka_jars'
+	@/usr/bin/python3 tests/soak/$@.py $(if $(filter soak,$@),build/test --minutes $(or $(MINUTES),30) --table build/soak.md) \
+	    --jars build/kafka $(if $(SEED),--seed $(SEED))
 
 verify:
 	@$(PACKAGES) verify

@@ -150,7 +150,8 @@ static enum status commit_transaction(
         rd_kafka_consumer_group_metadata_destroy(group);
     } while (status == ST_RETRY && clock_ns() < deadline_ns);
     if (status != ST_OK) return status == ST_RETRY ? ST_ABORT : status;
-    failpoint(k->options.stage, "offsets");
+    if (failpoint(k->options.stage, "offsets"))
+        return error_set(err, ST_ABORT, 0, "kafka: the transaction was refused by a failpoint");
     do {
         status = kafka_status(rd_kafka_commit_transaction(k->producer, KAFKA_ANSWER_MS),
             "commit the transaction", err);
@@ -164,6 +165,7 @@ static enum status commit_after_flush(
 {
     enum status status = k->producer == NULL ? ST_OK : kafka_flush(k, err);
     if (status != ST_OK) return status;
+    failpoint(k->options.stage, "offsets");
     rd_kafka_resp_err_t code = rd_kafka_commit(k->consumer, list, 0);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
     return error_set(err, ST_ABORT, (int)code, "kafka: cannot commit offsets of group %s: %s",

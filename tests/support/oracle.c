@@ -16,10 +16,14 @@ static const char usage[] =
     "  spans     --topic T                  how many spans T holds, and of which kinds\n"
     "  dump      --rows-topic R             all closed rows and alerts, in order, without wall "
     "clocks\n"
+    "  live      --topic T --rows-topic R [--to MS]   last rows of panes against all spans\n"
     "  shown     --rows-topic R <LINES      compare R with what Redis shows; see oracle.h\n"
     "  total     --rows-topic R             what the last rows of the finest slices add up to\n"
     "  feed      [--topic T] --rows-topic R a small input and its rows [--tamper N: one is wrong]\n"
     "  create    --topic T --partitions N\n"
+    "  grow      --topic T --partitions N   more partitions\n"
+    "  delete    --topic T\n"
+    "  copy      --topic T --into U --partitions N --from MS --to MS   partition p goes to p % N\n"
     "\n"
     "  the plan: --pane 10s --lateness 30s --skew 5s --allowed-lateness 5m\n"
     "            --view service,operation,kind (again for more)\n"
@@ -29,7 +33,7 @@ static const char usage[] =
 
 struct wanted {
     struct plan plan;
-    const char *brokers, *topic, *rows_topic, *series, *quantile;
+    const char *brokers, *topic, *into, *rows_topic, *series, *quantile;
     int64_t from_ms, to_ms, count, partitions, tamper, seed;
 };
 
@@ -165,6 +169,7 @@ static const struct option {
 } options[] = {
     {"--brokers", TEXT, offsetof(struct wanted, brokers), NULL},
     {"--topic", TEXT, offsetof(struct wanted, topic), NULL},
+    {"--into", TEXT, offsetof(struct wanted, into), NULL},
     {"--rows-topic", TEXT, offsetof(struct wanted, rows_topic), NULL},
     {"--series", TEXT, offsetof(struct wanted, series), NULL},
     {"--quantile", TEXT, offsetof(struct wanted, quantile), NULL},
@@ -242,6 +247,18 @@ static int command_rows(const struct wanted *wanted)
     const char *rows = needed(wanted->rows_topic, "--rows-topic");
     book_open(&book, wanted);
     bool equal = rows_compare(&book, wanted->brokers, rows);
+    book_release(&book);
+    return equal ? 0 : 1;
+}
+
+static int command_live(const struct wanted *wanted)
+{
+    struct book book;
+    struct plan plan = wanted->plan;
+    plan.lateness_ns = INT64_C(1000) * 3600 * 1000 * NS_PER_MS;
+    book_read(&book, &plan, wanted->brokers, needed(wanted->topic, "--topic"));
+    bool equal = live_compare(
+        &book, wanted->brokers, needed(wanted->rows_topic, "--rows-topic"), wanted->to_ms);
     book_release(&book);
     return equal ? 0 : 1;
 }
@@ -369,6 +386,25 @@ static int command_create(const struct wanted *wanted)
     return 0;
 }
 
+static int command_grow(const struct wanted *wanted)
+{
+    topic_grow(wanted->brokers, needed(wanted->topic, "--topic"), (int)wanted->partitions);
+    return 0;
+}
+
+static int command_delete(const struct wanted *wanted)
+{
+    topic_delete(wanted->brokers, needed(wanted->topic, "--topic"));
+    return 0;
+}
+
+static int command_copy(const struct wanted *wanted)
+{
+    topic_copy(wanted->brokers, needed(wanted->topic, "--topic"), needed(wanted->into, "--into"),
+        (int)wanted->partitions, wanted->from_ms, wanted->to_ms);
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(const struct wanted *wanted);
@@ -382,6 +418,10 @@ static const struct {
     {"total", command_total},
     {"feed", command_feed},
     {"create", command_create},
+    {"grow", command_grow},
+    {"delete", command_delete},
+    {"copy", command_copy},
+    {"live", command_live},
 };
 
 /* weir's own defaults; a list that is given at all replaces the default one. */

@@ -79,6 +79,11 @@ void topic_read(const char *brokers, const char *topic, bool committed_only,
     void (*take)(void *self, const struct record *record), void *self);
 /* Create a topic that keeps records of any age and size. */
 void topic_create(const char *brokers, const char *topic, int partitions);
+void topic_grow(const char *brokers, const char *topic, int partitions);
+void topic_delete(const char *brokers, const char *topic);
+/* Write the records of [from_ms, to_ms) once more: those of partition p into p % partitions. */
+void topic_copy(const char *brokers, const char *topic, const char *into, int partitions,
+    int64_t from_ms, int64_t to_ms);
 struct topic_writer *topic_writer_open(const char *brokers, const char *topic);
 void topic_write(struct topic_writer *writer, int32_t partition, int64_t timestamp_ms,
     const void *value, size_t bytes);
@@ -168,6 +173,19 @@ bool rows_compare(const struct book *book, const char *brokers, const char *topi
 void rows_dump(const char *brokers, const char *topic);
 /* Print what the last rows of the finest slices add up to, by kind of series. */
 void rows_total(const char *brokers, const char *topic);
+
+/* --- oracle_live.c: what a live run ends with ---------------------------------------------------- */
+
+/*
+ * Compare the last row of every pane with all spans that end in it. What was on time and what late
+ * depends on the wall clock in a live run; what is there in the end does not.
+ *
+ * book      read with a lateness that nothing misses
+ * until_ms  only panes that end by then; 0: all, and only what each series adds up to, for spans of
+ *           the future, which are counted when they came
+ * returns  whether all is equal
+ */
+bool live_compare(struct book *book, const char *brokers, const char *topic, int64_t until_ms);
 
 /* --- oracle_shown.c: what Redis shows --------------------------------------------------------- */
 

@@ -101,17 +101,36 @@ static void new_topic_set(rd_kafka_NewTopic_t *topic, const char *key, const cha
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) die("%s: %s", key, rd_kafka_err2str(err));
 }
 
-static void created_check(rd_kafka_queue_t *queue)
+/* The answer to one request about one topic. */
+static const rd_kafka_topic_result_t *only_result(rd_kafka_event_t *event, size_t *count)
 {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CALL_MS);
-    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
-    if (result == NULL) die("creating a topic: no answer from the broker");
+    switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_CREATETOPICS_RESULT:
+        return rd_kafka_CreateTopics_result_topics(
+            rd_kafka_event_CreateTopics_result(event), count)[0];
+    case RD_KAFKA_EVENT_DELETETOPICS_RESULT:
+        return rd_kafka_DeleteTopics_result_topics(
+            rd_kafka_event_DeleteTopics_result(event), count)[0];
+    case RD_KAFKA_EVENT_CREATEPARTITIONS_RESULT:
+        return rd_kafka_CreatePartitions_result_topics(
+            rd_kafka_event_CreatePartitions_result(event), count)[0];
+    default:
+        die("no answer from the broker");
+    }
+}
+
+static void done_check(rd_kafka_queue_t *queue, const char *doing, const char *topic)
+{
     size_t count;
-    const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &count);
-    if (count != 1 || rd_kafka_topic_result_error(topics[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        die("creating a topic: %s",
-            count == 1 ? rd_kafka_topic_result_error_string(topics[0]) : "no result");
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CALL_MS);
+    if (event == NULL) die("%s %s: no answer from the broker", doing, topic);
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        die("%s %s: %s", doing, topic, rd_kafka_event_error_string(event));
+    const rd_kafka_topic_result_t *result = only_result(event, &count);
+    if (rd_kafka_topic_result_error(result) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        die("%s %s: %s", doing, topic, rd_kafka_err2str(rd_kafka_topic_result_error(result)));
     rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
 }
 
 void topic_create(const char *brokers, const char *topic, int partitions)
@@ -119,15 +138,39 @@ void topic_create(const char *brokers, const char *topic, int partitions)
     char why[256];
     rd_kafka_t *kafka = client(RD_KAFKA_PRODUCER, brokers, false);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka);
-    rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic, partitions, 1, why, sizeof(why));
+    rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic, partitions, -1, why, sizeof(why));
     if (wanted == NULL) die("topic %s: %s", topic, why);
     new_topic_set(wanted, "retention.ms", "-1");
     new_topic_set(wanted, "max.message.bytes", "100000000");
     new_topic_set(wanted, "message.timestamp.type", "CreateTime");
     rd_kafka_CreateTopics(kafka, &wanted, 1, NULL, queue);
-    created_check(queue);
+    done_check(queue, "creating", topic);
     rd_kafka_NewTopic_destroy(wanted);
-    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(kafka);
+}
+
+void topic_grow(const char *brokers, const char *topic, int partitions)
+{
+    char why[256];
+    rd_kafka_t *kafka = client(RD_KAFKA_PRODUCER, brokers, false);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka);
+    rd_kafka_NewPartitions_t *wanted =
+        rd_kafka_NewPartitions_new(topic, (size_t)partitions, why, sizeof(why));
+    if (wanted == NULL) die("topic %s: %s", topic, why);
+    rd_kafka_CreatePartitions(kafka, &wanted, 1, NULL, queue);
+    done_check(queue, "growing", topic);
+    rd_kafka_NewPartitions_destroy(wanted);
+    rd_kafka_destroy(kafka);
+}
+
+void topic_delete(const char *brokers, const char *topic)
+{
+    rd_kafka_t *kafka = client(RD_KAFKA_PRODUCER, brokers, false);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka);
+    rd_kafka_DeleteTopic_t *wanted = rd_kafka_DeleteTopic_new(topic);
+    rd_kafka_DeleteTopics(kafka, &wanted, 1, NULL, queue);
+    done_check(queue, "deleting", topic);
+    rd_kafka_DeleteTopic_destroy(wanted);
     rd_kafka_destroy(kafka);
 }
 
@@ -161,4 +204,26 @@ void topic_writer_close(struct topic_writer *writer)
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) die("writing: %s", rd_kafka_err2str(err));
     rd_kafka_destroy(writer->kafka);
     free(writer);
+}
+
+struct copying {
+    struct topic_writer *writer;
+    int partitions;
+    int64_t from_ms, to_ms;
+};
+
+static void record_copy(void *self, const struct record *record)
+{
+    const struct copying *copying = self;
+    if (record->timestamp_ms < copying->from_ms || record->timestamp_ms >= copying->to_ms) return;
+    topic_write(copying->writer, record->partition % copying->partitions, record->timestamp_ms,
+        record->value, record->value_bytes);
+}
+
+void topic_copy(const char *brokers, const char *topic, const char *into, int partitions,
+    int64_t from_ms, int64_t to_ms)
+{
+    struct copying copying = {topic_writer_open(brokers, into), partitions, from_ms, to_ms};
+    topic_read(brokers, topic, true, record_copy, &copying);
+    topic_writer_close(copying.writer);
 }

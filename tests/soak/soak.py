@@ -1,0 +1,231 @@
+#!/usr/bin/python3
+"""Disturb weir in every way there is, and compare each final row with the oracle.
+
+    tests/soak/soak.py BUILD [--minutes N | --rounds N] [--seed S] [--kind NAME ...]
+
+Real brokers (three, of which one may die), a real Redis for each lane, several rounds side by side.
+Each round has a seed, which decides its faults; a difference is told with the line that repeats it.
+Ends with a table by kind of fault, and with 1 if there was any difference.
+"""
+
+import argparse
+import collections
+import os
+import random
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import store
+from cluster import Cluster, wait_until
+from faults import KINDS
+from pipeline import Difference, LiveRound, Round, Tools
+
+HISTORIES = [  # what batch rounds read; made once
+    ["--since", "20m", "--late", "3%", "--out-of-order", "5%"],
+    ["--since", "20m", "--late", "5%", "--skewed", "3%", "--rate", "0.5"],
+    ["--since", "40m", "--out-of-order", "10%", "--bad-ids", "1%", "--rate", "0.3"],
+]
+SHORT = ["kill at combine.offsets", "kill at aggregate.sent", "kill at snapshot.manifest",
+         "kill at sink.applied", "zombie", "rebalance storm", "a broker dies",
+         "Redis killed, back with older data", "a worker's clock is a minute fast"]
+
+
+class Soak:
+    def __init__(self, options):
+        self.options = options
+        self.dir = Path(tempfile.mkdtemp(prefix="weir-soak."))
+        self.cluster = Cluster(self.dir / "kafka", options.jars)
+        self.tools = Tools(options.build, self.dir / "rounds", self.cluster.bootstrap)
+        self.lock = threading.Lock()
+        self.redises = []
+        self.next = 0
+        self.results = []
+        self.memory = []  # peak of the workers by round, in order of time
+        self.begin = time.monotonic()
+
+    def prepare(self):
+        self.cluster.start()
+        for number, options in enumerate(HISTORIES):
+            topic = f"history{number}"
+            wait_until(lambda t=topic: self.tools.oracle("create", "--topic", t, "--partitions", "6")[0] == 0,
+                       60, f"brokers that take topic {topic}")
+            made = self.tools.generate(topic, "--no-live", "--seed", str(self.options.seed + number),
+                                       *options).wait(timeout=120)
+            if made != 0:
+                raise RuntimeError("weir generate failed")
+
+    def more(self):
+        """The number and kind of the next round, or None."""
+        with self.lock:
+            if self.options.first and any(r[1] is not None for r in self.results):
+                return None
+            limit = self.options.rounds
+            if limit is not None and self.next >= limit:
+                return None
+            if limit is None and time.monotonic() - self.begin > self.options.minutes * 60:
+                return None
+            self.next += 1
+            return self.next - 1
+
+    def kinds_of(self, number, rng):
+        wanted = self.options.kind or list(KINDS)
+        order = list(wanted)
+        random.Random(self.options.seed + number // len(order)).shuffle(order)
+        return KINDS[order[number % len(order)]]
+
+    def lane(self, number):
+        redis = store.Redis(self.dir / f"redis{number}")
+        self.redises.append(redis)
+        redis.start()
+        while (at := self.more()) is not None:
+            self.run(at, redis)
+        redis.kill()
+
+    def run(self, number, redis):
+        seed = self.options.seed * 1000 + number
+        rng = random.Random(seed)
+        what = self.kinds_of(number, rng)
+        name = f"round{number}"
+        if what.live:
+            round_ = LiveRound(self.tools, self.cluster, redis, rng, name, f"{name}-spans")
+        else:
+            history = f"history{rng.randrange(len(HISTORIES))}"
+            round_ = Round(self.tools, self.cluster, redis, rng, name, history)
+        difference, begin = None, time.monotonic()
+        try:
+            what.strike(round_)
+            round_.wait_for_end()
+            round_.check()
+        except Difference as why:
+            difference = str(why)
+        except Exception:  # the harness itself: told like a difference, or it would pass for success
+            difference = traceback.format_exc()
+        finally:
+            round_.close()
+            self.recover(redis)
+        if difference is None and not round_.strikes:
+            print(f"     {what.name}: over before the fault came, not counted; seed {seed}", flush=True)
+            shutil.rmtree(round_.dir, ignore_errors=True)
+            return
+        self.note(what, round_, seed, difference, time.monotonic() - begin)
+
+    @staticmethod
+    def recover(redis):
+        """The lane's Redis as it was, whatever the round did to it."""
+        if not redis.answers():
+            redis.kill()
+            redis.start()
+        redis.call("REPLICAOF", "NO", "ONE")
+        redis.call("CONFIG", "SET", "maxmemory", "0")
+        redis.call("FLUSHALL")
+
+    def note(self, what, round_, seed, difference, seconds):
+        with self.lock:
+            self.results.append((what.name, difference, round_.spans, round_.standstills(),
+                                 round_.peak_mb(), seconds, round_.failures()))
+            self.memory.append(round_.peak_mb())
+            done = "ok" if difference is None else "DIFFERENCE"
+            starts = sum(w.starts for w in round_.workers)
+            print(f"{len(self.results):4} {what.name}: {done}, seed {seed}, {seconds:.0f} s, "
+                  f"{starts} starts, {round_.peak_mb():.0f} MB"
+                  + (f", {round_.failures()} left with an error" if round_.failures() else ""), flush=True)
+            if difference is None:
+                shutil.rmtree(round_.dir, ignore_errors=True)
+                return
+            print(difference)
+            for worker in round_.workers:
+                print(f"--- end of {worker.log.name}")
+                print("\n".join(worker.log.read_text(errors="replace").splitlines()[-25:]))
+            print(f"again: tests/soak/soak.py {self.options.build} --rounds 1 --repeat {seed} "
+                  f"--kind {what.name!r}", flush=True)
+
+    def table(self):
+        by_kind = collections.defaultdict(list)
+        for result in self.results:
+            by_kind[result[0]].append(result)
+        lines = ["| fault | rounds | differences | spans | standstill median s | worst s | peak MB |",
+                 "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+        for name in KINDS:
+            rows = by_kind.get(name)
+            if not rows:
+                continue
+            standstills = [r for row in rows for r in row[3]]
+            median = f"{statistics.median(standstills):.1f}" if standstills else "-"
+            worst = f"{max(standstills):.1f}" if standstills else "-"
+            lines.append(f"| {name} | {len(rows)} | {sum(r[1] is not None for r in rows)} | "
+                         f"{sum(r[2] for r in rows)} | {median} | {worst} | "
+                         f"{max(r[4] for r in rows):.0f} |")
+        total = self.results
+        lines.append(f"| all | {len(total)} | {sum(r[1] is not None for r in total)} | "
+                     f"{sum(r[2] for r in total)} | | | {max((r[4] for r in total), default=0):.0f} |")
+        quarter = max(1, len(self.memory) // 4)
+        first, last = self.memory[:quarter], self.memory[-quarter:]
+        if self.memory:
+            lines.append("")
+            lines.append(f"Peak of a worker, median over rounds: first quarter "
+                         f"{statistics.median(first):.0f} MB, last quarter {statistics.median(last):.0f} MB. "
+                         f"{time.monotonic() - self.begin:.0f} s, seed {self.options.seed}.")
+        return "\n".join(lines)
+
+    def close(self):
+        for redis in self.redises:
+            redis.kill()
+        self.cluster.stop()
+        failed = any(r[1] is not None for r in self.results)
+        if not failed or not self.options.keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def options_read():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", help="a build folder with failpoints: build/test")
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
+    parser.add_argument("--kind", action="append", choices=list(KINDS), metavar="NAME")
+    parser.add_argument("--short", action="store_true", help="one round each of a few kinds")
+    parser.add_argument("--lanes", type=int, default=4, help="rounds side by side")
+    parser.add_argument("--first", action="store_true", help="begin no more rounds after a difference")
+    parser.add_argument("--keep", action="store_true", help="leave the files of a run with differences")
+    parser.add_argument("--repeat", type=int, metavar="SEED", help="the seed of a round that differed")
+    parser.add_argument("--jars", default=os.environ.get("WEIR_KAFKA_JARS", "build/kafka"))
+    parser.add_argument("--table", help="write the table to this file too")
+    options = parser.parse_args()
+    if options.short:
+        options.kind = options.kind or SHORT
+        options.rounds = options.rounds or len(options.kind)
+    return options
+
+
+def main():
+    options = options_read()
+    soak = Soak(options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if options.repeat is not None:
+        options.seed, soak.next = divmod(options.repeat, 1000)
+        options.rounds = soak.next + options.rounds
+    try:
+        soak.prepare()
+        lanes = [threading.Thread(target=soak.lane, args=(n,), daemon=True) for n in range(options.lanes)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+    finally:
+        soak.close()
+    table = soak.table()
+    print(table)
+    if options.table:
+        Path(options.table).write_text(table + "\n")
+    return 1 if not soak.results or any(r[1] is not None for r in soak.results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
