@@ -21,12 +21,18 @@
 #include "engine/base/error.h"
 #include "sinks/redis_address.h"
 #include "sinks/redis_socket.h"
+#include "sinks/trouble.h"
 
 #include <hiredis/hiredis.h>
 
 struct redis_link {
     struct redis_address address;
-    int64_t timeout_ns; /* of connecting, and of one reply */
+    int64_t timeout_ns;     /* of connecting, and of one reply */
+    struct redis_peer peer; /* connected to, or tried last */
+    const char *user;       /* there */
+    bool is_sentinel;       /* so errors mean other things */
+    size_t sentinel;        /* asked first: the one that knew last time */
+    enum trouble trouble;   /* of the last call that failed */
     struct redis_socket socket;
     redisReader *reader; /* of the open connection; NULL: none */
     struct buffer word;  /* of the command being written */
@@ -41,11 +47,16 @@ enum status redis_link_init(
 void redis_link_release(struct redis_link *link);
 
 /*
- * Be connected: connect if need be, log in, choose the database, look at what answers.
+ * Be connected: find the primary and connect if need be, log in, choose the database, look at what
+ * answers. Defined in sinks/redis_connect.c.
  *
  * returns  ST_OK; ST_RETRY, away or not ready; ST_FATAL, not for us: login, Cluster, too old
  */
 enum status redis_link_connect(struct redis_link *link, struct error *err) MUST_USE;
+
+/* Connect to `peer`, both the caller's until closed, and log in there: the bare connection. */
+enum status redis_link_open(struct redis_link *link, const struct redis_peer *peer,
+    const struct redis_login *login, struct error *err) MUST_USE;
 
 /* Append a word to the command being written; end the command. */
 void redis_link_bytes(struct redis_link *link, struct bytes word);

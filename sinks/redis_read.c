@@ -312,7 +312,7 @@ enum status redis_read_about(struct redis_read *read, struct read_about *about, 
     if (about->version > REDIS_LAYOUT_VERSION) {
         status = error_set(err, ST_FATAL, 0,
             "redis: %s holds rows in layout %d, this build reads up to %d: use a newer weir",
-            read->link.address.shown, about->version, REDIS_LAYOUT_VERSION);
+            redis_read_address(read), about->version, REDIS_LAYOUT_VERSION);
         goto out;
     }
     about->sketch_scale = (uint32_t)small_number(value_of(&list, "sketch_scale"));

@@ -64,20 +64,20 @@ static int connect_to(
     return -1;
 }
 
-static int connect_unix(const struct redis_address *address, int64_t deadline_ns, int *code)
+static int connect_unix(const struct redis_peer *peer, int64_t deadline_ns, int *code)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    memcpy(to.sun_path, address->path, strlen(address->path) + 1);
+    memcpy(to.sun_path, peer->path, strlen(peer->path) + 1);
     return connect_to(AF_UNIX, (const struct sockaddr *)&to, sizeof(to), deadline_ns, code);
 }
 
 /* Try each address that the host's name has. `*unknown` says why the name has none. */
 static int connect_tcp(
-    const struct redis_address *address, int64_t deadline_ns, int *code, const char **unknown)
+    const struct redis_peer *peer, int64_t deadline_ns, int *code, const char **unknown)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int failure = getaddrinfo(address->host, address->port, &hints, &found);
+    int failure = getaddrinfo(peer->host, peer->port, &hints, &found);
     if (failure != 0) {
         *unknown = gai_strerror(failure);
         return -1;
@@ -92,19 +92,19 @@ static int connect_tcp(
     return fd;
 }
 
-enum status redis_socket_open(struct redis_socket *socket, const struct redis_address *address,
+enum status redis_socket_open(struct redis_socket *socket, const struct redis_peer *peer,
     int64_t deadline_ns, struct error *err)
 {
     int code = 0;
     const char *unknown = NULL;
-    socket->fd = address->is_unix ? connect_unix(address, deadline_ns, &code)
-                                  : connect_tcp(address, deadline_ns, &code, &unknown);
+    socket->fd = peer->is_unix ? connect_unix(peer, deadline_ns, &code)
+                               : connect_tcp(peer, deadline_ns, &code, &unknown);
     if (socket->fd >= 0) return ST_OK;
 
     char text[96];
     const char *why = unknown != NULL ? unknown : strerror_r(code, text, sizeof(text));
     return error_set(err, ST_RETRY, code,
-        "redis: cannot connect to %s: %s; is Redis running, and is the URL right?", address->shown,
+        "redis: cannot connect to %s: %s; is Redis running, and is the URL right?", peer->shown,
         why);
 }
 

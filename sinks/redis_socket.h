@@ -15,7 +15,7 @@ struct redis_socket {
 };
 
 /* Deadlines are by clock_ns. What fails gives ST_RETRY and leaves the socket closed. */
-enum status redis_socket_open(struct redis_socket *socket, const struct redis_address *address,
+enum status redis_socket_open(struct redis_socket *socket, const struct redis_peer *peer,
     int64_t deadline_ns, struct error *err) MUST_USE;
 /* Write everything, or fail. */
 enum status redis_socket_write(struct redis_socket *socket, struct bytes bytes, int64_t deadline_ns,

@@ -693,26 +693,26 @@ static void urls_are_read_as_written(void **unused)
     struct redis_address address;
     struct error err;
     assert_int_equal(redis_address_parse(&address, "redis://127.0.0.1", &err), ST_OK);
-    assert_string_equal(address.port, "6379");
-    assert_false(address.has_password);
+    assert_string_equal(address.peer.port, "6379");
+    assert_false(address.login.has_password);
     assert_int_equal(
         redis_address_parse(&address, "redis://me:p%40s%3as@cache.example:6380/2", &err), ST_OK);
-    assert_string_equal(address.host, "cache.example");
-    assert_string_equal(address.port, "6380");
-    assert_string_equal(address.user, "me");
-    assert_string_equal(address.password, "p@s:s");
+    assert_string_equal(address.peer.host, "cache.example");
+    assert_string_equal(address.peer.port, "6380");
+    assert_string_equal(address.login.user, "me");
+    assert_string_equal(address.login.password, "p@s:s");
     assert_int_equal(address.database, 2);
     assert_string_equal(address.shown, "redis://me@cache.example:6380/2");
     assert_int_equal(redis_address_parse(&address, "redis://:secret@[::1]:7000", &err), ST_OK);
-    assert_string_equal(address.host, "::1");
-    assert_string_equal(address.port, "7000");
+    assert_string_equal(address.peer.host, "::1");
+    assert_string_equal(address.peer.port, "7000");
     assert_string_equal(address.shown, "redis://[::1]:7000");
     assert_int_equal(redis_address_parse(&address, "unix:///run/a%20b.sock?db=7", &err), ST_OK);
-    assert_true(address.is_unix);
-    assert_string_equal(address.path, "/run/a b.sock");
+    assert_true(address.peer.is_unix);
+    assert_string_equal(address.peer.path, "/run/a b.sock");
     assert_int_equal(address.database, 7);
     assert_int_equal(redis_address_parse(&address, "unix://u:p@/run/redis.sock", &err), ST_OK);
-    assert_string_equal(address.user, "u");
+    assert_string_equal(address.login.user, "u");
 }
 
 static void urls_that_are_none_are_refused_without_their_password(void **unused)
