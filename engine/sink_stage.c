@@ -84,6 +84,7 @@ static enum status store_open(struct sink_stage *s, struct error *err)
             config->history[i].retain_ns, config->history[i].sketches};
     }
     struct store_config store = {.url = config->redis.url,
+        .tls = {config->redis.ca_file, config->redis.certificate_file, config->redis.key_file},
         .prefix = config->redis.prefix,
         .timeout_ns = config->redis.timeout_ns,
         .plan = s->worker->plan->fingerprint,

@@ -28,8 +28,16 @@ static void redis_close(void *self)
     redis_link_release(&store->link);
     buffer_release(&store->key);
     free((char *)store->config.prefix);
+    free((char *)store->config.tls.ca);
+    free((char *)store->config.tls.certificate);
+    free((char *)store->config.tls.key);
     free((struct store_history *)store->config.history);
     free(store);
+}
+
+static char *copy(const char *text)
+{
+    return text == NULL ? NULL : memory_text(text, strlen(text));
 }
 
 /* The URL is read here; connecting waits until there is something to do. */
@@ -39,6 +47,8 @@ static enum status redis_open(void **self, const struct store_config *config, st
     store->config = *config;
     store->config.url = NULL; /* it may hold a password */
     store->config.prefix = memory_text(config->prefix, strlen(config->prefix));
+    store->config.tls = (struct tls_files){
+        copy(config->tls.ca), copy(config->tls.certificate), copy(config->tls.key)};
     struct store_history *history = memory_zeroed(config->histories + 1, sizeof(*history));
     if (config->histories != 0)
         memcpy(history, config->history, config->histories * sizeof(*history));
@@ -46,7 +56,8 @@ static enum status redis_open(void **self, const struct store_config *config, st
     snprintf(store->plan, sizeof(store->plan), "%016" PRIx64, config->plan);
     redis_batch_init(&store->batch, &store->config, &store->link);
 
-    enum status status = redis_link_init(&store->link, config->url, config->timeout_ns, err);
+    enum status status =
+        redis_link_init(&store->link, config->url, &store->config.tls, config->timeout_ns, err);
     if (status != ST_OK) {
         redis_close(store);
         return status;
@@ -158,11 +169,18 @@ static enum status redis_apply(void *self, int32_t partition, const struct store
         partition, (long long)*applied, (long long)records->prev);
 }
 
+static enum trouble redis_trouble(const void *self)
+{
+    const struct redis_store *store = self;
+    return store->link.trouble;
+}
+
 const struct store store_redis = {
     .name = "redis",
     .open = redis_open,
     .place = redis_place,
     .apply = redis_apply,
     .forget = redis_forget,
+    .trouble = redis_trouble,
     .close = redis_close,
 };

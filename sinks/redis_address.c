@@ -12,8 +12,8 @@ static enum status refused(struct error *err, const char *why)
 {
     return error_set(err, ST_FATAL, 0,
         "redis: the URL is not one: %s. Write redis://[[user]:password@]host[:port][/db], "
-        "unix:///path[?db=n] or sentinel://[[user]:password@]host[:port],.../master[?db=n], with "
-        "%%XX for special characters in a password.",
+        "unix:///path[?db=n] or sentinel://[[user]:password@]host[:port],.../master[?db=n] (rediss "
+        "and sentinels: over TLS), with %%XX for special characters in a password.",
         why);
 }
 
@@ -223,10 +223,12 @@ static void show(struct redis_address *address)
 {
     struct buffer out = {0};
     struct redis_peer *peer = &address->peer;
-    const char *scheme = peer->is_unix ? "unix://" : "redis://";
     bool has_sentinels = address->sentinels != 0;
-    buffer_print(&out, "%s%s%s", has_sentinels ? "sentinel://" : scheme, address->login.user,
-        address->login.user[0] == '\0' ? "" : "@");
+    buffer_print(&out, "%s%s://%s%s",
+        peer->is_unix   ? "unix"
+        : has_sentinels ? "sentinel"
+                        : "redis",
+        address->is_tls ? "s" : "", address->login.user, address->login.user[0] == '\0' ? "" : "@");
     for (size_t i = 0; i < address->sentinels; i++)
         buffer_print(&out, "%s%s", i == 0 ? "" : ",", address->sentinel[i].shown);
     if (has_sentinels)
@@ -244,11 +246,14 @@ static void show(struct redis_address *address)
 static const struct scheme {
     const char *name;
     const char *(*parse)(struct redis_address *address, struct bytes rest);
+    bool is_tls;
     bool has_options; /* for what stands behind a `?` whatever the parts before it look like */
 } schemes[] = {
-    {"redis://", host_parse, false},
-    {"unix://", path_parse, false},
-    {"sentinel://", sentinels_parse, true},
+    {"redis://", host_parse, false, false},
+    {"rediss://", host_parse, true, false},
+    {"unix://", path_parse, false, false},
+    {"sentinel://", sentinels_parse, false, true},
+    {"sentinels://", sentinels_parse, true, true},
 };
 
 static const struct scheme *scheme_of(const char *url)
@@ -277,6 +282,9 @@ enum status redis_address_parse(struct redis_address *address, const char *url, 
     if (credentials.data != NULL && why == NULL) why = credentials_parse(address, credentials);
     if (why == NULL) why = scheme->parse(address, rest);
     if (why != NULL) return refused(err, why);
+    address->is_tls = address->peer.is_tls = scheme->is_tls;
+    for (size_t i = 0; i < address->sentinels; i++)
+        address->sentinel[i].is_tls = scheme->is_tls;
     show(address);
     return ST_OK;
 }

@@ -2,8 +2,10 @@
  * Where a Redis is and as whom to speak to it.
  *
  *     redis://[[user]:password@]host[:port][/db]
+ *     rediss://                            the same over TLS
  *     unix://[[user]:password@]/path[?db=n]
  *     sentinel://[[user]:password@]host[:port][,host[:port]...]/master[?db=n][&sentinel_user=u][&sentinel_password=p]
+ *     sentinels://                         the same over TLS, to Sentinels and servers alike
  *
  * A name, a password and a path are percent-decoded; an IPv6 host stands in brackets. With Sentinels,
  * user and password before @ are those of the servers that hold the data; what the Sentinels
@@ -29,6 +31,7 @@ enum {
 /* One server to connect to. */
 struct redis_peer {
     bool is_unix;
+    bool is_tls;
     char host[REDIS_HOST_BYTES];
     char port[8];
     char path[REDIS_PATH_BYTES];
@@ -48,6 +51,7 @@ struct redis_address {
     char master[REDIS_NAME_BYTES]; /* as Sentinels call it; "": no Sentinels */
     struct redis_peer sentinel[REDIS_SENTINELS_MAX];
     size_t sentinels;
+    bool is_tls; /* wherever it leads */
     struct redis_login sentinel_login;
     char shown[REDIS_SHOWN_BYTES]; /* without passwords: for error texts */
 };

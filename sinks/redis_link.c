@@ -9,11 +9,19 @@
 
 enum { READ_BYTES = 64 << 10 };
 
-enum status redis_link_init(
-    struct redis_link *link, const char *url, int64_t timeout_ns, struct error *err)
+enum status redis_link_init(struct redis_link *link, const char *url, const struct tls_files *tls,
+    int64_t timeout_ns, struct error *err)
 {
-    *link = (struct redis_link){.timeout_ns = timeout_ns, .socket = {-1}};
-    return redis_address_parse(&link->address, url, err);
+    *link = (struct redis_link){.timeout_ns = timeout_ns, .socket = {.fd = -1}};
+    if (tls != NULL) link->tls = *tls;
+    enum status status = redis_address_parse(&link->address, url, err);
+    if (status != ST_OK) return status;
+    if (link->address.is_tls) return redis_tls_check(&link->tls, err);
+    if (!tls_files_given(&link->tls)) return ST_OK;
+    return error_set(err, ST_FATAL, 0,
+        "redis: %s goes without TLS, so files for TLS would do nothing: write rediss:// or "
+        "sentinels://, or leave them out",
+        link->address.shown);
 }
 
 static void forget_words(struct redis_link *link)
@@ -80,7 +88,7 @@ enum status redis_link_send(struct redis_link *link, struct error *err)
         redis_socket_write(&link->socket, buffer_bytes(&link->out), deadline_ns, err);
     buffer_reset(&link->out);
     if (status != ST_OK) {
-        link->trouble = clock_ns() < deadline_ns ? TROUBLE_AWAY : TROUBLE_SLOW;
+        link->trouble = link->socket.trouble;
         redis_link_close(link);
     }
     return status;
@@ -88,7 +96,6 @@ enum status redis_link_send(struct redis_link *link, struct error *err)
 
 static void too_slow(struct redis_link *link, struct error *err)
 {
-    link->trouble = TROUBLE_SLOW;
     error_set(err, ST_RETRY, 0,
         "redis: no answer from %s within %s: look at its SLOWLOG and at its machine; where answers "
         "often take that long, raise redis.timeout",
@@ -115,7 +122,8 @@ static enum status next_reply(struct redis_link *link, redisReply **reply, struc
         size_t size = 0;
         if (redis_socket_read(&link->socket, bytes, sizeof(bytes), &size, deadline_ns, err) !=
             ST_OK) {
-            if (clock_ns() >= deadline_ns) too_slow(link, err);
+            link->trouble = link->socket.trouble;
+            if (link->trouble == TROUBLE_SLOW) too_slow(link, err);
             break;
         }
         redisReaderFeed(link->reader, bytes, size);
@@ -165,9 +173,9 @@ enum status redis_link_open(struct redis_link *link, const struct redis_peer *pe
     redis_link_close(link);
     link->peer = *peer;
     link->user = login->user[0] == '\0' ? "default" : login->user;
-    enum status status = redis_socket_open(&link->socket, peer, deadline_ns, err);
+    enum status status = redis_socket_open(&link->socket, peer, &link->tls, deadline_ns, err);
     if (status != ST_OK) {
-        link->trouble = TROUBLE_AWAY;
+        link->trouble = link->socket.trouble;
         return status;
     }
     link->reader = redisReaderCreate();

@@ -27,6 +27,7 @@
 
 struct redis_link {
     struct redis_address address;
+    struct tls_files tls;   /* the caller's */
     int64_t timeout_ns;     /* of connecting, and of one reply */
     struct redis_peer peer; /* connected to, or tried last */
     const char *user;       /* there */
@@ -41,9 +42,14 @@ struct redis_link {
     uint64_t connections; /* made so far: a caller sees that it is on a new one */
 };
 
-/* Reads the URL; does not connect. returns  ST_OK, ST_FATAL */
-enum status redis_link_init(
-    struct redis_link *link, const char *url, int64_t timeout_ns, struct error *err) MUST_USE;
+/*
+ * Reads the URL and the files of TLS; does not connect.
+ *
+ * tls      borrowed as long as the link lives, its texts too; NULL: none
+ * returns  ST_OK; ST_FATAL, the URL is none, a file cannot be used, or files without TLS
+ */
+enum status redis_link_init(struct redis_link *link, const char *url, const struct tls_files *tls,
+    int64_t timeout_ns, struct error *err) MUST_USE;
 void redis_link_release(struct redis_link *link);
 
 /*

@@ -24,6 +24,7 @@ static void take_address(
     const redisReply *reply, const struct redis_address *address, struct redis_peer *primary)
 {
     redis_peer_set(primary, reply->element[0]->str, reply->element[1]->str);
+    primary->is_tls = address->is_tls;
     char at[REDIS_HOST_BYTES + 16];
     snprintf(at, sizeof(at), "%.*s", (int)sizeof(at) - 1, primary->shown);
     snprintf(primary->shown, sizeof(primary->shown), "%s (primary of %s)", at, address->master);
@@ -33,7 +34,10 @@ enum status redis_sentinel_ask(struct redis_link *link, size_t which, struct red
     bool *answered, struct error *err)
 {
     const struct redis_address *address = &link->address;
-    struct redis_link asker = {.timeout_ns = link->timeout_ns, .is_sentinel = true, .socket = {-1}};
+    struct redis_link asker = {.timeout_ns = link->timeout_ns,
+        .is_sentinel = true,
+        .tls = link->tls,
+        .socket = {.fd = -1}};
     redisReply *reply = NULL;
     enum status status =
         redis_link_open(&asker, &address->sentinel[which], &address->sentinel_login, err);

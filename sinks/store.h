@@ -9,6 +9,8 @@
 
 #include "engine/base/error.h"
 #include "schemas/row.h"
+#include "sinks/tls_files.h"
+#include "sinks/trouble.h"
 
 enum {
     STORE_BATCH_MAX = 200, /* records in one apply */
@@ -22,7 +24,8 @@ struct store_history {
 };
 
 struct store_config {
-    const char *url; /* redis://[user:password@]host:port[/db] or unix:///path[?db=n] */
+    const char *url; /* as sinks/redis_address.h has it */
+    struct tls_files tls;
     const char *prefix;
     int64_t timeout_ns; /* of one command */
     uint64_t
@@ -66,6 +69,9 @@ struct store {
 
     /* Hold nothing of `partition`: its log was made anew, and offsets start again. */
     enum status (*forget)(void *self, int32_t partition, struct error *err);
+
+    /* Why the newest call gave ST_RETRY or ST_FATAL. */
+    enum trouble (*trouble)(const void *self);
 
     void (*close)(void *self); /* NULL is fine */
 };

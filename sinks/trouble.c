@@ -7,6 +7,7 @@ static const char *const names[] = {
     [TROUBLE_READ_ONLY] = "read_only",
     [TROUBLE_BUSY] = "busy",
     [TROUBLE_FAIL_OVER] = "fail_over",
+    [TROUBLE_TLS] = "tls",
     [TROUBLE_REFUSED] = "refused",
 };
 

@@ -11,6 +11,7 @@ enum trouble {
     TROUBLE_READ_ONLY, /* a replica */
     TROUBLE_BUSY,      /* loading, a script that runs, no disk: it says so itself */
     TROUBLE_FAIL_OVER, /* its Sentinels know no primary for now */
+    TROUBLE_TLS,       /* a certificate, or a server without TLS */
     TROUBLE_REFUSED,   /* login, permission, not a server that weir can use */
 };
 

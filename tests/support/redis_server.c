@@ -44,7 +44,7 @@ static bool is_free(int port)
 }
 
 /* Below the range that the system hands out to clients, and 10000 below 65536 for a cluster's bus. */
-static int free_port(void)
+int redis_server_free_port(void)
 {
     static unsigned next;
     for (int tries = 0; tries < PORTS; tries++) {
@@ -104,7 +104,7 @@ static void launch(struct redis_server *server)
 
 static void settle(struct redis_server *server)
 {
-    *server = (struct redis_server){.port = free_port()};
+    *server = (struct redis_server){.port = redis_server_free_port()};
     snprintf(server->folder, sizeof(server->folder), "/tmp/weir-redis.XXXXXX");
     if (mkdtemp(server->folder) == NULL) give_up("no temporary folder");
     snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->folder);

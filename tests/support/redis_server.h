@@ -27,6 +27,8 @@ struct redis_server {
 /* Leave the test unless redis-server is installed: in one line, 77, or 1 when CI=true. */
 void redis_server_require(void);
 
+int redis_server_free_port(void); /* on loopback, another one each time */
+
 /*
  * Start one and wait until it answers; a test cannot go on without.
  *

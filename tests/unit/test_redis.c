@@ -722,7 +722,7 @@ static void urls_that_are_none_are_refused_without_their_password(void **unused)
         "redis://:hunter2@h:port", "redis://:hunter2@h:0", "redis://:hunter2@h:65536",
         "redis://:hunter2@h/x", "redis://:hunter2%4@h", "redis://:hunter2%00@h",
         "redis://:hunter2@[::1", "redis://:hunter2@[::1]x", "unix://:hunter2@run", "unix://",
-        "unix:///a?base=hunter2", "rediss://:hunter2@h",
+        "unix:///a?base=hunter2", "redisx://:hunter2@h",
         "unix:///"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};

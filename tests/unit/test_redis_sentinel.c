@@ -115,7 +115,7 @@ static void the_primary_that_a_sentinel_names_is_written_to_and_read(void **unus
 
     struct redis_read *read = NULL;
     struct read_list services = {0};
-    assert_int_equal(redis_read_open(&read, url, "weir", 5 * NS_PER_S, &err), ST_OK);
+    assert_int_equal(redis_read_open(&read, url, NULL, "weir", 5 * NS_PER_S, &err), ST_OK);
     assert_int_equal(redis_read_services(read, &services, &err), ST_OK);
     assert_int_equal(services.count, 1);
     read_list_release(&services);
