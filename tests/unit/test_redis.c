@@ -558,58 +558,7 @@ static void what_does_not_speak_redis_is_left_alone(void **unused)
     close(listener);
 }
 
-/* The permissions of sinks/REDIS.md. */
-#define PERMISSIONS                                                                                \
-    " resetchannels -@all +select +info +eval +hget +hmget +hset +hdel +del +pttl +pexpire +zadd " \
-    "+zremrangebyscore +xadd"
-#define ACL_LINE "ACL SETUSER weir on >s:e@c/r%t ~weir:*" PERMISSIONS
-
-static void the_permissions_tested_are_those_documented(void **unused)
-{
-    (void)unused;
-    char line[1024];
-    bool found = false;
-    FILE *document = fopen("sinks/REDIS.md", "r");
-    assert_non_null(document);
-    while (fgets(line, sizeof(line), document) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        const char *at = strstr(line, PERMISSIONS);
-        found = found || (at != NULL && strcmp(at, PERMISSIONS) == 0);
-    }
-    fclose(document);
-    assert_true(found);
-}
-
-static void the_documented_user_may_do_all_of_it_and_no_more(void **unused)
-{
-    (void)unused;
-    char url[160];
-    struct error err;
-    freeReplyObject(redis_server_do(&server, ACL_LINE));
-    snprintf(url, sizeof(url), "redis://weir:s%%3Ae%%40c%%2Fr%%25t@127.0.0.1:%d", server.port);
-
-    struct store_config config = config_for(url);
-    void *self = NULL;
-    assert_int_equal(store_redis.open(&self, &config, &err), ST_OK);
-    struct output outputs[5] = {sample_row(A, NOON, 10000, 1), sample_row(A, NOON, 60000, 1),
-        sample_alert("f00d", A, ALERT_FIRING), sample_alert("f00d", A, ALERT_RESOLVED),
-        sample_row(A, NOON, 60000, 1)};
-    outputs[1].row.sketch = bytes_of("sketch");
-    outputs[4].row.rolling = true;
-    assert_int_equal(apply(self, outputs, 5, -1, 4), ST_OK);
-    assert_int_equal(place(self, 0), 4);
-    store_redis.close(self);
-
-    config.prefix = "other";
-    assert_int_equal(store_redis.open(&self, &config, &err), ST_OK);
-    struct store_batch batch = batch_of(outputs, 1, -1, 4);
-    int64_t applied;
-    assert_int_equal(store_redis.apply(self, 0, &batch, &applied, &err), ST_FATAL);
-    assert_non_null(strstr(err.text, "user weir"));
-    assert_non_null(strstr(err.text, "NOPERM"));
-    assert_int_equal(redis_server_number(&server, "EXISTS other:applied"), 0);
-    store_redis.close(self);
-}
+#define ACL_LINE "ACL SETUSER weir on >s:e@c/r%t ~weir:* +@all"
 
 static void a_wrong_password_is_fatal_and_never_shown(void **unused)
 {
@@ -778,8 +727,6 @@ int main(void)
         ON_EMPTY(a_connection_cut_by_the_server_is_made_again),
         ON_EMPTY(a_server_that_does_not_answer_is_not_waited_for),
         ON_EMPTY(what_does_not_speak_redis_is_left_alone),
-        cmocka_unit_test(the_permissions_tested_are_those_documented),
-        ON_EMPTY(the_documented_user_may_do_all_of_it_and_no_more),
         ON_EMPTY(a_wrong_password_is_fatal_and_never_shown),
         ON_EMPTY(a_password_where_none_is_wanted_is_refused_with_advice),
         ON_EMPTY(a_full_server_is_worth_another_try_and_holds_nothing_of_the_batch),
