@@ -1,22 +1,14 @@
 /* Finding the server, and whether what answers is one that weir can use. */
+#include "sinks/redis_info.h"
 #include "sinks/redis_link.h"
 #include "sinks/redis_sentinel.h"
 
 #include <stdio.h>
 
-/* The value of `name` in what INFO says: borrowed from `info`, data NULL when it is not there. */
-static struct bytes info_value(const char *info, const char *name)
-{
-    const char *at = strstr(info, name);
-    if (at == NULL) return (struct bytes){0};
-    at += strlen(name);
-    return (struct bytes){(const uint8_t *)at, strcspn(at, "\r\n")};
-}
-
 static enum status look_at(const struct redis_link *link, const char *info, struct error *err)
 {
-    struct bytes mode = info_value(info, "redis_mode:");
-    struct bytes version = info_value(info, "redis_version:");
+    struct bytes mode = redis_info_value(info, "redis_mode");
+    struct bytes version = redis_info_value(info, "redis_version");
     if (bytes_are(mode, "cluster")) {
         return error_set(err, ST_FATAL, 0,
             "redis: %s is a Redis Cluster. A batch is applied to many keys at once, which a "

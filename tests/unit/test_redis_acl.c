@@ -87,13 +87,14 @@ static enum status work(const char *url, const char *prefix, struct error *err)
         sample_row(A, NOON, 60000, 1)};
     struct store_batch batch = {
         .output = outputs, .count = 5, .prev = -1, .last = 4, .now_ms = NOW};
+    struct store_place place;
     int64_t applied;
     void *self = NULL;
     outputs[1].row.sketch = bytes_of("sketch");
     outputs[4].row.rolling = true;
     enum status status = store_redis.open(&self, &config, err);
     if (status != ST_OK) return status;
-    status = store_redis.place(self, 0, &applied, err);
+    status = store_redis.place(self, 0, &place, err);
     if (status == ST_OK) status = store_redis.apply(self, 0, &batch, &applied, err);
     if (status == ST_OK) status = store_redis.forget(self, 0, err);
     if (status == ST_OK) status = store_redis.apply(self, 0, &batch, &applied, err);
