@@ -97,10 +97,11 @@ struct config {
     uint64_t memory; /* bytes for open panes of all combine threads */
 
     struct {
-        const char *url;    /* redis://[user:password@]host:port[/db], unix:///path */
+        const char *url;    /* as sinks/redis_address.h has it */
         const char *prefix; /* of every key */
         int64_t timeout_ns;
-        int64_t rows_retention_ns; /* of the rows topic */
+        int64_t rows_retention_ns;                         /* of the rows topic */
+        const char *ca_file, *certificate_file, *key_file; /* of rediss, sentinels; "": none */
     } redis;
 
     struct {

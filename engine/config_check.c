@@ -190,13 +190,32 @@ static enum status check_start(const struct config *c, struct error *err)
         "\"%s\" is not earliest, latest or a duration back, as in 1h", node_show(c->start).text);
 }
 
+/* Files that do nothing would make believe that the connection is encrypted. */
+static enum status check_redis_files(const struct config *c, bool is_tls, struct error *err)
+{
+    static const char *const keys[] = {
+        "redis.ca_file", "redis.certificate_file", "redis.key_file", NULL};
+    const char *const files[] = {c->redis.ca_file, c->redis.certificate_file, c->redis.key_file};
+    for (size_t i = 0; keys[i] != NULL && !is_tls; i++) {
+        if (*files[i] == '\0') continue;
+        return config_error(c, keys[i], err,
+            "redis.url goes without TLS; begin it with rediss:// or sentinels://, or leave this "
+            "out");
+    }
+    bool has_certificate = *c->redis.certificate_file != '\0', has_key = *c->redis.key_file != '\0';
+    if (has_certificate == has_key) return ST_OK;
+    return config_error(c, has_key ? "redis.key_file" : "redis.certificate_file", err,
+        "needs %s with it", has_key ? "redis.certificate_file" : "redis.key_file");
+}
+
 /* The URL may hold a password: what parses it never repeats that. */
 static enum status check_redis_url(const struct config *c, struct error *err)
 {
     struct redis_address address;
     struct error why;
-    if (redis_address_parse(&address, c->redis.url, &why) == ST_OK) return ST_OK;
-    return config_error(c, "redis.url", err, "%s", why.text);
+    if (redis_address_parse(&address, c->redis.url, &why) != ST_OK)
+        return config_error(c, "redis.url", err, "%s", why.text);
+    return check_redis_files(c, address.is_tls, err);
 }
 
 static enum status check_listen(const struct config *c, struct error *err)

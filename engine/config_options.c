@@ -79,7 +79,13 @@ const struct option config_options[] = {
     KEY("memory", BYTES, memory, "128MiB", "for open panes of all combine threads"),
 
     KEY("redis.url", TEXT, redis.url, "redis://127.0.0.1:6379",
-        "redis://[user:password@]host:port[/db] or unix:///path"),
+        "redis://[user:password@]host:port[/db], unix:///path or "
+        "sentinel://host:port,.../master; rediss and sentinels: over TLS"),
+    KEY("redis.ca_file", TEXT, redis.ca_file, "",
+        "who may sign Redis' certificate, PEM; empty: whom the system trusts"),
+    KEY("redis.certificate_file", TEXT, redis.certificate_file, "",
+        "our own certificate, PEM, where Redis asks for one"),
+    KEY("redis.key_file", TEXT, redis.key_file, "", "its key, PEM, without a passphrase"),
     KEY("redis.prefix", TEXT, redis.prefix, "weir", "first part of every key"),
     KEY("redis.timeout", DURATION, redis.timeout_ns, "2s", "of one command"),
     KEY("redis.rows_retention", DURATION, redis.rows_retention_ns, "24h",

@@ -7,6 +7,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/evictions.h"
 #include "engine/metrics.h"
 #include "engine/worker.h"
 #include "sinks/store.h"
@@ -25,6 +26,8 @@ enum {
     VERIFY_MS = 1000, /* how often the store is asked whether it still holds what it did */
 };
 
+#define SAY_AGAIN_NS (600 * NS_PER_S) /* a state that lasts */
+
 /* A partition of rows that this thread owns, and the batch being gathered for it. */
 struct feed {
     int32_t partition;
@@ -37,7 +40,8 @@ struct feed {
     size_t end[STORE_BATCH_MAX];
     size_t count;
     bool paused;
-    bool at_end; /* the partition has nothing more for now */
+    bool from_start; /* what is read next is the start of its log */
+    bool at_end;     /* the partition has nothing more for now */
 };
 
 struct sink_stage {
@@ -56,7 +60,11 @@ struct sink_stage {
     bool drained;      /* counted in the worker's sinks_drained */
     const char *topic[1];
     struct fencing fencing;
-    struct metric *latency, *transfer, *analysis, *rows;
+    bool store_failed;    /* of the newest ST_RETRY: the store, not Kafka */
+    enum trouble trouble; /* said last, while retry_ns is not 0 */
+    struct evictions evictions;
+    bool lacks_rows; /* that the store threw away, which is said */
+    struct metric *latency, *transfer, *analysis, *rows, *evicted;
 };
 
 static void feeds_forget(struct sink_stage *s)
@@ -84,6 +92,7 @@ static enum status store_open(struct sink_stage *s, struct error *err)
             config->history[i].retain_ns, config->history[i].sketches};
     }
     struct store_config store = {.url = config->redis.url,
+        .tls = {config->redis.ca_file, config->redis.certificate_file, config->redis.key_file},
         .prefix = config->redis.prefix,
         .timeout_ns = config->redis.timeout_ns,
         .plan = s->worker->plan->fingerprint,
@@ -97,15 +106,23 @@ static enum status store_open(struct sink_stage *s, struct error *err)
     return status;
 }
 
-/* The store is away: said once, tried again ever more seldom, nothing lost. */
+/*
+ * The store is away: said once for each kind of trouble, tried again ever more seldom, nothing lost.
+ */
 static void store_away(struct sink_stage *s, const struct error *why)
 {
-    if (s->retry_ns == 0) {
+    enum trouble trouble = s->store_open ? store_redis.trouble(s->store) : TROUBLE_REFUSED;
+    metric_add(
+        metric_of(METRIC_COUNTER, "weir_redis_troubles_total",
+            "Attempts that Redis did not take, by reason.", "reason=\"%s\"", trouble_name(trouble)),
+        1);
+    ready_set("redis", why->text);
+    if (s->retry_ns == 0) s->backoff_ms = BACKOFF_FIRST_MS;
+    if (s->retry_ns == 0 || trouble != s->trouble) {
         log_warn("sink", "the store does not take rows, trying again; they wait in Kafka",
-            "error=%s", why->text);
-        ready_set("redis", why->text);
-        s->backoff_ms = BACKOFF_FIRST_MS;
+            "reason=%s error=%s", trouble_name(trouble), why->text);
     }
+    s->trouble = trouble;
     s->retry_ns = clock_ns() + s->backoff_ms * NS_PER_MS;
     s->backoff_ms = s->backoff_ms * 2 < BACKOFF_MAX_MS ? s->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
@@ -117,6 +134,19 @@ static void store_back(struct sink_stage *s)
     s->retry_ns = 0;
 }
 
+/* Ask the store where it is with `feed`, and whether it threw rows away since it was asked last. */
+static enum status store_place(
+    struct sink_stage *s, const struct feed *feed, struct store_place *place, struct error *err)
+{
+    enum status status = store_redis.place(s->store, feed->partition, place, err);
+    s->store_failed = status == ST_RETRY;
+    if (status != ST_OK) return status;
+    uint64_t evicted = evictions_look(&s->evictions, place, clock_ns());
+    if (s->thread == 0 && evicted != 0) /* one server, looked at by every thread */
+        metric_add(s->evicted, evicted);
+    return ST_OK;
+}
+
 /*
  * Where to read a partition from: behind what the store holds, or from the log's start where it
  * holds nothing, less than the log still has, or more than the log ever had.
@@ -124,15 +154,27 @@ static void store_back(struct sink_stage *s)
 static enum status feed_place(
     struct sink_stage *s, struct feed *feed, int64_t first, int64_t end, struct error *err)
 {
-    enum status status = store_redis.place(s->store, feed->partition, &feed->applied, err);
+    struct store_place place;
+    enum status status = store_place(s, feed, &place, err);
     if (status != ST_OK) return status;
+    feed->applied = place.applied;
     if (feed->applied >= end) {
         log_warn("sink", "the store is ahead of the log, which was made anew: refilling",
             "partition=%d applied=%" PRId64 " end=%" PRId64, feed->partition, feed->applied, end);
         status = store_redis.forget(s->store, feed->partition, err);
+        s->store_failed = status == ST_RETRY;
         if (status != ST_OK) return status;
         feed->applied = -1;
     }
+    if (feed->applied < 0 && feed->committed > first &&
+        evictions_going_on(&s->evictions, &place, clock_ns())) {
+        log_warn("sink",
+            "the store threw its place away: going on with new rows, the others follow",
+            "partition=%d from=%" PRId64, feed->partition, feed->committed);
+        feed->position = feed->refill_until = feed->committed;
+        return ST_OK;
+    }
+    feed->from_start = feed->applied < 0;
     feed->position = feed->applied + 1;
     if (feed->position < first) {
         if (feed->applied >= 0 || feed->committed > first) {
@@ -244,11 +286,13 @@ static enum status feed_apply(struct sink_stage *s, struct feed *feed, struct er
     struct store_batch batch = {.output = s->output,
         .count = count,
         .refill = refill,
+        .from_start = feed->from_start,
         .prev = feed->applied,
         .last = feed->last,
         .now_ms = clock_wall_ns() / NS_PER_MS};
     failpoint("sink", "decoded");
     status = store_redis.apply(s->store, feed->partition, &batch, &applied, err);
+    s->store_failed = status == ST_RETRY;
     failpoint("sink", "applied");
     if (status == ST_LOST) {
         log_warn("sink", "the store lost its place, going back to it",
@@ -260,6 +304,7 @@ static enum status feed_apply(struct sink_stage *s, struct feed *feed, struct er
     metric_add(s->rows, count);
     if (!refill) say_delays(s, count, batch.now_ms);
     feed->applied = feed->last;
+    feed->from_start = false;
     feed_empty(feed);
     store_back(s);
     return ST_OK;
@@ -388,38 +433,93 @@ static void say_drained(struct sink_stage *s, bool drained)
     atomic_fetch_add(&s->worker->sinks_drained, drained ? 1U : UINT_MAX);
 }
 
+static void say_lacking(struct sink_stage *s, const struct store_place *place)
+{
+    static struct log_gate gate;
+    char why[300];
+    s->lacks_rows = true;
+    snprintf(why, sizeof(why),
+        "redis: it threw %" PRIu64 " keys away for lack of memory (maxmemory %" PRIu64
+        ", maxmemory-policy %s): rows are missing. Give it more memory and set maxmemory-policy "
+        "noeviction; then they are written again.",
+        place->evicted, place->memory_max, place->policy);
+    ready_set("evictions", why);
+    if (log_every(&gate, SAY_AGAIN_NS))
+        log_error("sink", "the store does not keep what it is given", "error=%s", why);
+}
+
+/*
+ * What the store threw away is written again, but only once that makes sense (engine/evictions.h): the
+ * places are forgotten, so that everything is read from the log's start.
+ */
+static enum status make_good(
+    struct sink_stage *s, const struct store_place *worst, struct error *err)
+{
+    if (worst->evicted == 0) {
+        if (s->lacks_rows) ready_set("evictions", NULL);
+        s->lacks_rows = false;
+        return ST_OK;
+    }
+    say_lacking(s, worst);
+    if (!evictions_refill(&s->evictions, worst, clock_ns())) return ST_OK;
+    for (size_t i = 0; i < s->feeds; i++) {
+        enum status status = store_redis.forget(s->store, s->feed[i].partition, err);
+        s->store_failed = status == ST_RETRY;
+        if (status != ST_OK) return status;
+    }
+    return error_set(err, ST_LOST, 0,
+        "the store threw %" PRIu64 " keys away: all rows are written again", worst->evicted);
+}
+
+static bool has_gathered(const struct sink_stage *s)
+{
+    for (size_t i = 0; i < s->feeds; i++) {
+        if (s->feed[i].count != 0) return true;
+    }
+    return false;
+}
+
 /*
  * Ask the store whether it still holds what it did, so that one that was emptied is refilled also
- * when no row comes; that all is there is what batch mode waits for.
+ * when no row comes; that all is there is what batch mode waits for. While rows are waiting it is for
+ * them to find out whether it takes rows: one that is full still answers questions.
  */
 static enum status verify(struct sink_stage *s, struct error *err)
 {
-    if (s->retry_ns != 0 || clock_ns() < s->verify_ns) return ST_OK;
+    int64_t now_ns = clock_ns();
+    bool waits = s->retry_ns != 0 && (now_ns < s->retry_ns || has_gathered(s));
+    if (waits || now_ns < s->verify_ns) return ST_OK;
+    struct store_place worst = {.evicted = 0};
     bool drained = true;
     s->verify_ns = clock_ns() + VERIFY_MS * NS_PER_MS;
     for (size_t i = 0; i < s->feeds; i++) {
         const struct feed *feed = &s->feed[i];
-        int64_t applied;
-        enum status status = store_redis.place(s->store, feed->partition, &applied, err);
+        struct store_place place;
+        enum status status = store_place(s, feed, &place, err);
         if (status == ST_RETRY) {
             store_away(s, err);
-            status = ST_OK;
-        } else if (status == ST_OK && applied != feed->applied) {
+            say_drained(s, false);
+            return ST_OK;
+        }
+        if (status == ST_OK && place.applied != feed->applied) {
             status = error_set(err, ST_LOST, 0,
                 "the store holds partition %d up to %" PRId64 " instead of %" PRId64,
-                feed->partition, applied, feed->applied);
+                feed->partition, place.applied, feed->applied);
         }
         if (status != ST_OK) return status;
-        drained = drained && s->retry_ns == 0 && feed->at_end && feed->count == 0;
+        if (place.evicted > worst.evicted) worst = place;
+        drained = drained && feed->at_end && feed->count == 0;
     }
-    say_drained(s, drained);
-    return ST_OK;
+    if (s->retry_ns != 0) store_back(s);
+    say_drained(s, drained && worst.evicted == 0);
+    return make_good(s, &worst, err);
 }
 
 static enum status round_once(struct sink_stage *s, struct error *err)
 {
     int64_t until_ns = clock_ns() + LINGER_MS * NS_PER_MS;
     enum status status = ST_OK;
+    s->store_failed = false;
     while (status == ST_OK && clock_ns() < until_ns && !worker_stopping(s->worker)) {
         struct kafka_record record;
         enum kafka_event event = kafka_poll(s->kafka, LINGER_MS, &record, err);
@@ -456,6 +556,8 @@ static void metrics_open(struct sink_stage *s)
         "From combine's sending to the row in the store.", NULL);
     s->rows = metric_of(
         METRIC_COUNTER, "weir_rows_applied_total", "Rows and alerts applied to the store.", NULL);
+    s->evicted = metric_of(METRIC_COUNTER, "weir_redis_evicted_keys_total",
+        "Keys that Redis threw away for lack of memory while we looked.", NULL);
 }
 
 void sink_stage(struct stage_thread *self)
@@ -469,7 +571,7 @@ void sink_stage(struct stage_thread *self)
         if (status == ST_OK) continue;
         feeds_forget(&s);
         say_drained(&s, false);
-        if (status == ST_RETRY) { /* said once; the group waits with us */
+        if (status == ST_RETRY && s.store_failed) { /* said once; the group waits with us */
             store_away(&s, &err);
             worker_pause(s.worker, s.backoff_ms * NS_PER_MS);
             if (s.kafka != NULL) kafka_rewind(s.kafka);

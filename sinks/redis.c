@@ -3,6 +3,7 @@
  */
 #include "engine/base/memory.h"
 #include "sinks/redis_batch.h"
+#include "sinks/redis_info.h"
 #include "sinks/redis_key.h"
 #include "sinks/redis_script.h"
 #include "sinks/store.h"
@@ -16,6 +17,7 @@ struct redis_store {
     struct store_config config; /* its texts are copies */
     struct redis_batch batch;
     char plan[17];
+    char mark[80];      /* run of the server and its evictions, as of the newest look */
     uint64_t described; /* the connection on which the layout was last described; 0: none */
     struct buffer key;  /* scratch */
 };
@@ -28,8 +30,16 @@ static void redis_close(void *self)
     redis_link_release(&store->link);
     buffer_release(&store->key);
     free((char *)store->config.prefix);
+    free((char *)store->config.tls.ca);
+    free((char *)store->config.tls.certificate);
+    free((char *)store->config.tls.key);
     free((struct store_history *)store->config.history);
     free(store);
+}
+
+static char *copy(const char *text)
+{
+    return text == NULL ? NULL : memory_text(text, strlen(text));
 }
 
 /* The URL is read here; connecting waits until there is something to do. */
@@ -39,6 +49,8 @@ static enum status redis_open(void **self, const struct store_config *config, st
     store->config = *config;
     store->config.url = NULL; /* it may hold a password */
     store->config.prefix = memory_text(config->prefix, strlen(config->prefix));
+    store->config.tls = (struct tls_files){
+        copy(config->tls.ca), copy(config->tls.certificate), copy(config->tls.key)};
     struct store_history *history = memory_zeroed(config->histories + 1, sizeof(*history));
     if (config->histories != 0)
         memcpy(history, config->history, config->histories * sizeof(*history));
@@ -46,7 +58,8 @@ static enum status redis_open(void **self, const struct store_config *config, st
     snprintf(store->plan, sizeof(store->plan), "%016" PRIx64, config->plan);
     redis_batch_init(&store->batch, &store->config, &store->link);
 
-    enum status status = redis_link_init(&store->link, config->url, config->timeout_ns, err);
+    enum status status =
+        redis_link_init(&store->link, config->url, &store->config.tls, config->timeout_ns, err);
     if (status != ST_OK) {
         redis_close(store);
         return status;
@@ -70,31 +83,80 @@ static int64_t offset_of(const redisReply *reply)
     return *end == '\0' && reply->len != 0 && offset >= 0 ? offset : -1;
 }
 
-static enum status redis_place(void *self, int32_t partition, int64_t *applied, struct error *err)
+/* The field that says up to which eviction, of which run of which server, a partition is whole. */
+static void put_mark_field(struct redis_link *link, int32_t partition)
+{
+    char field[32];
+    snprintf(field, sizeof(field), "evicted:%d", partition);
+    redis_link_text(link, field);
+}
+
+/* Keys evicted since the partition was filled from the start of its log, as far as `mark` tells. */
+static uint64_t evicted_since(
+    const struct redis_store *store, const redisReply *mark, uint64_t ever)
+{
+    const char *colon = mark->type == REDIS_REPLY_STRING ? strchr(mark->str, ':') : NULL;
+    size_t run = strcspn(store->mark, ":") + 1;
+    if (colon == NULL || strncmp(mark->str, store->mark, run) != 0) return ever;
+    uint64_t then = strtoull(colon + 1, NULL, 10);
+    return ever >= then ? ever - then : ever; /* less: its statistics were reset */
+}
+
+static void take_info(struct redis_store *store, const redisReply *reply, struct store_place *place)
+{
+    const char *info = reply->type == REDIS_REPLY_STRING ? reply->str : "";
+    struct bytes run = redis_info_value(info, "run_id");
+    struct bytes policy = redis_info_value(info, "maxmemory_policy");
+    place->evicted_ever = redis_info_number(info, "evicted_keys");
+    place->memory_max = redis_info_number(info, "maxmemory");
+    snprintf(place->policy, sizeof(place->policy), "%.*s", (int)policy.size,
+        policy.data == NULL ? "" : (const char *)policy.data);
+    snprintf(store->mark, sizeof(store->mark), "%.*s:%" PRIu64, (int)run.size,
+        run.data == NULL ? "" : (const char *)run.data, place->evicted_ever);
+}
+
+static void take_place(
+    const struct redis_store *store, const redisReply *reply, struct store_place *place)
+{
+    place->applied = -1;
+    place->evicted = 0;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) return;
+    const redisReply *plan = reply->element[0];
+    if (plan->type != REDIS_REPLY_STRING || strcmp(plan->str, store->plan) != 0) return;
+    place->applied = offset_of(reply->element[1]);
+    if (place->applied >= 0)
+        place->evicted = evicted_since(store, reply->element[2], place->evicted_ever);
+}
+
+static enum status redis_place(
+    void *self, int32_t partition, struct store_place *place, struct error *err)
 {
     struct redis_store *store = self;
     struct redis_link *link = &store->link;
     enum status status = redis_link_connect(link, err);
     if (status != ST_OK) return status;
 
+    redis_link_text(link, "INFO");
+    redis_link_end(link);
     redis_link_text(link, "HMGET");
     redis_link_bytes(link, key_of(store, "applied"));
     redis_link_text(link, "plan");
     redis_link_number(link, partition);
+    put_mark_field(link, partition);
     redis_link_end(link);
-    redisReply *reply = NULL;
+    redisReply *info = NULL, *held = NULL;
     status = redis_link_send(link, err);
-    if (status == ST_OK) status = redis_link_reply(link, "tell its place", &reply, err);
-    if (status != ST_OK) return status;
-
-    *applied = -1;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
-        const redisReply *plan = reply->element[0];
-        bool ours = plan->type == REDIS_REPLY_STRING && strcmp(plan->str, store->plan) == 0;
-        if (ours) *applied = offset_of(reply->element[1]);
+    if (status == ST_OK) status = redis_link_reply(link, "say how it is (INFO)", &info, err);
+    if (status == ST_OK) status = redis_link_reply(link, "tell its place", &held, err);
+    if (status == ST_OK) {
+        take_info(store, info, place);
+        take_place(store, held, place);
+    } else {
+        redis_link_close(link); /* the second reply may be outstanding */
     }
-    freeReplyObject(reply);
-    return ST_OK;
+    if (info != NULL) freeReplyObject(info);
+    if (held != NULL) freeReplyObject(held);
+    return status;
 }
 
 static enum status redis_forget(void *self, int32_t partition, struct error *err)
@@ -128,6 +190,7 @@ static void put_script(
     redis_link_number(link, partition);
     redis_link_number(link, records->prev);
     redis_link_number(link, records->last);
+    redis_link_text(link, records->from_start ? store->mark : "");
     if (store->described != link->connections) redis_batch_about(&store->batch);
     redis_batch_put(&store->batch, records);
     redis_link_end(link);
@@ -158,11 +221,18 @@ static enum status redis_apply(void *self, int32_t partition, const struct store
         partition, (long long)*applied, (long long)records->prev);
 }
 
+static enum trouble redis_trouble(const void *self)
+{
+    const struct redis_store *store = self;
+    return store->link.trouble;
+}
+
 const struct store store_redis = {
     .name = "redis",
     .open = redis_open,
     .place = redis_place,
     .apply = redis_apply,
     .forget = redis_forget,
+    .trouble = redis_trouble,
     .close = redis_close,
 };

@@ -21,12 +21,19 @@
 #include "engine/base/error.h"
 #include "sinks/redis_address.h"
 #include "sinks/redis_socket.h"
+#include "sinks/trouble.h"
 
 #include <hiredis/hiredis.h>
 
 struct redis_link {
     struct redis_address address;
-    int64_t timeout_ns; /* of connecting, and of one reply */
+    struct tls_files tls;   /* the caller's */
+    int64_t timeout_ns;     /* of connecting, and of one reply */
+    struct redis_peer peer; /* connected to, or tried last */
+    const char *user;       /* there */
+    bool is_sentinel;       /* so errors mean other things */
+    size_t sentinel;        /* asked first: the one that knew last time */
+    enum trouble trouble;   /* of the last call that failed */
     struct redis_socket socket;
     redisReader *reader; /* of the open connection; NULL: none */
     struct buffer word;  /* of the command being written */
@@ -35,17 +42,27 @@ struct redis_link {
     uint64_t connections; /* made so far: a caller sees that it is on a new one */
 };
 
-/* Reads the URL; does not connect. returns  ST_OK, ST_FATAL */
-enum status redis_link_init(
-    struct redis_link *link, const char *url, int64_t timeout_ns, struct error *err) MUST_USE;
+/*
+ * Reads the URL and the files of TLS; does not connect.
+ *
+ * tls      borrowed as long as the link lives, its texts too; NULL: none
+ * returns  ST_OK; ST_FATAL, the URL is none, a file cannot be used, or files without TLS
+ */
+enum status redis_link_init(struct redis_link *link, const char *url, const struct tls_files *tls,
+    int64_t timeout_ns, struct error *err) MUST_USE;
 void redis_link_release(struct redis_link *link);
 
 /*
- * Be connected: connect if need be, log in, choose the database, look at what answers.
+ * Be connected: find the primary and connect if need be, log in, choose the database, look at what
+ * answers. Defined in sinks/redis_connect.c.
  *
  * returns  ST_OK; ST_RETRY, away or not ready; ST_FATAL, not for us: login, Cluster, too old
  */
 enum status redis_link_connect(struct redis_link *link, struct error *err) MUST_USE;
+
+/* Connect to `peer`, both the caller's until closed, and log in there: the bare connection. */
+enum status redis_link_open(struct redis_link *link, const struct redis_peer *peer,
+    const struct redis_login *login, struct error *err) MUST_USE;
 
 /* Append a word to the command being written; end the command. */
 void redis_link_bytes(struct redis_link *link, struct bytes word);

@@ -117,12 +117,12 @@ static struct bytes key_of(struct redis_read *read, const char *kind, struct byt
     return redis_key(&read->key, read->prefix, kind, name);
 }
 
-enum status redis_read_open(struct redis_read **read, const char *url, const char *prefix,
-    int64_t timeout_ns, struct error *err)
+enum status redis_read_open(struct redis_read **read, const char *url, const struct tls_files *tls,
+    const char *prefix, int64_t timeout_ns, struct error *err)
 {
     struct redis_read *opened = memory_zeroed(1, sizeof(*opened));
     opened->prefix = memory_text(prefix, strlen(prefix));
-    enum status status = redis_link_init(&opened->link, url, timeout_ns, err);
+    enum status status = redis_link_init(&opened->link, url, tls, timeout_ns, err);
     if (status == ST_OK) status = redis_link_connect(&opened->link, err);
     if (status != ST_OK) {
         redis_read_close(opened);
@@ -312,7 +312,7 @@ enum status redis_read_about(struct redis_read *read, struct read_about *about, 
     if (about->version > REDIS_LAYOUT_VERSION) {
         status = error_set(err, ST_FATAL, 0,
             "redis: %s holds rows in layout %d, this build reads up to %d: use a newer weir",
-            read->link.address.shown, about->version, REDIS_LAYOUT_VERSION);
+            redis_read_address(read), about->version, REDIS_LAYOUT_VERSION);
         goto out;
     }
     about->sketch_scale = (uint32_t)small_number(value_of(&list, "sketch_scale"));

@@ -14,6 +14,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/error.h"
 #include "engine/base/pool.h"
+#include "sinks/tls_files.h"
 
 enum {
     READ_ITEMS_MAX = 100000,  /* newest first, of one index */
@@ -55,9 +56,9 @@ struct read_about {
     } history[READ_HISTORIES_MAX];
 };
 
-/* Connect. */
-enum status redis_read_open(struct redis_read **read, const char *url, const char *prefix,
-    int64_t timeout_ns, struct error *err) MUST_USE;
+/* Connect. `tls` and its texts must outlive `read`; NULL: no files. */
+enum status redis_read_open(struct redis_read **read, const char *url, const struct tls_files *tls,
+    const char *prefix, int64_t timeout_ns, struct error *err) MUST_USE;
 void redis_read_close(struct redis_read *read);                /* NULL is fine */
 const char *redis_read_address(const struct redis_read *read); /* without the password */
 

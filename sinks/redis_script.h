@@ -8,10 +8,12 @@
 #define SINKS_REDIS_SCRIPT_H
 
 /*
- * EVAL redis_script 2 <prefix>:applied <prefix>:alerts:active PLAN PARTITION PREV LAST {COUNT WORD...}...
+ * EVAL redis_script 2 <prefix>:applied <prefix>:alerts:active PLAN PARTITION PREV LAST MARK {COUNT WORD...}...
  *
  * gives the offset that the partition holds afterwards, -1 for none: LAST or beyond when the batch
  * is applied, now or before; anything else: nothing was written.
+ *
+ * MARK is kept with a first batch (PREV -1): up to which evictions of the server it makes good.
  *
  * Each command is preceded by how many words it has. Two are the script's own:
  *   NEWER key field end_ms json  HSET, unless the row that is there ends later

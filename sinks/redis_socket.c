@@ -12,19 +12,39 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { TLS_READ_BYTES = 17 << 10 }; /* a TLS record */
+
 void redis_socket_close(struct redis_socket *socket)
 {
     if (socket->fd >= 0) close(socket->fd);
     socket->fd = -1;
+    redis_tls_free(socket->tls);
+    socket->tls = NULL;
+}
+
+/*
+ * A server that closes before it has said anything: without TLS it may want TLS, and with TLS 1.3 the
+ * handshake is over for us before it looks at our certificate, and its reason may be lost with the rest.
+ */
+static const char *advice(const struct redis_socket *socket, bool was_tls)
+{
+    if (socket->heard) return "";
+    if (was_tls)
+        return ". It may want a certificate of ours, or another one: redis.certificate_file and "
+               "redis.key_file (--certificate-file, --key-file)";
+    return ". Does this port speak TLS? Then write rediss:// or sentinels://";
 }
 
 /* The socket is of no use any more: close it and say why. */
 static enum status lost(struct redis_socket *socket, int code, const char *what, struct error *err)
 {
     char text[96];
+    bool was_tls = socket->tls != NULL, is_late = code == ETIMEDOUT;
     redis_socket_close(socket);
+    socket->trouble = is_late ? TROUBLE_SLOW : TROUBLE_AWAY;
     const char *why = strerror_r(code, text, sizeof(text));
-    return error_set(err, ST_RETRY, code, "redis: the connection was lost: %s: %s", what, why);
+    return error_set(err, ST_RETRY, code, "redis: the connection to %s was lost: %s: %s%s",
+        socket->shown, what, why, is_late ? "" : advice(socket, was_tls));
 }
 
 /* Wait until the socket is ready for `events`; ETIMEDOUT at the deadline, else 0 or an errno. */
@@ -64,20 +84,20 @@ static int connect_to(
     return -1;
 }
 
-static int connect_unix(const struct redis_address *address, int64_t deadline_ns, int *code)
+static int connect_unix(const struct redis_peer *peer, int64_t deadline_ns, int *code)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
-    memcpy(to.sun_path, address->path, strlen(address->path) + 1);
+    memcpy(to.sun_path, peer->path, strlen(peer->path) + 1);
     return connect_to(AF_UNIX, (const struct sockaddr *)&to, sizeof(to), deadline_ns, code);
 }
 
 /* Try each address that the host's name has. `*unknown` says why the name has none. */
 static int connect_tcp(
-    const struct redis_address *address, int64_t deadline_ns, int *code, const char **unknown)
+    const struct redis_peer *peer, int64_t deadline_ns, int *code, const char **unknown)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
-    int failure = getaddrinfo(address->host, address->port, &hints, &found);
+    int failure = getaddrinfo(peer->host, peer->port, &hints, &found);
     if (failure != 0) {
         *unknown = gai_strerror(failure);
         return -1;
@@ -92,23 +112,24 @@ static int connect_tcp(
     return fd;
 }
 
-enum status redis_socket_open(struct redis_socket *socket, const struct redis_address *address,
+static enum status plain_open(struct redis_socket *socket, const struct redis_peer *peer,
     int64_t deadline_ns, struct error *err)
 {
     int code = 0;
     const char *unknown = NULL;
-    socket->fd = address->is_unix ? connect_unix(address, deadline_ns, &code)
-                                  : connect_tcp(address, deadline_ns, &code, &unknown);
+    socket->fd = peer->is_unix ? connect_unix(peer, deadline_ns, &code)
+                               : connect_tcp(peer, deadline_ns, &code, &unknown);
     if (socket->fd >= 0) return ST_OK;
 
     char text[96];
     const char *why = unknown != NULL ? unknown : strerror_r(code, text, sizeof(text));
+    socket->trouble = TROUBLE_AWAY;
     return error_set(err, ST_RETRY, code,
-        "redis: cannot connect to %s: %s; is Redis running, and is the URL right?", address->shown,
+        "redis: cannot connect to %s: %s; is Redis running, and is the URL right?", peer->shown,
         why);
 }
 
-enum status redis_socket_write(
+static enum status plain_write(
     struct redis_socket *socket, struct bytes bytes, int64_t deadline_ns, struct error *err)
 {
     while (bytes.size > 0) {
@@ -126,7 +147,7 @@ enum status redis_socket_write(
     return ST_OK;
 }
 
-enum status redis_socket_read(struct redis_socket *socket, void *into, size_t room, size_t *got,
+static enum status plain_read(struct redis_socket *socket, void *into, size_t room, size_t *got,
     int64_t deadline_ns, struct error *err)
 {
     for (;;) {
@@ -141,5 +162,93 @@ enum status redis_socket_read(struct redis_socket *socket, void *into, size_t ro
                        ? wait_for(socket->fd, POLLIN, deadline_ns)
                        : errno;
         if (code != 0) return lost(socket, code, "waiting for an answer", err);
+    }
+}
+
+static enum status tls_lost(struct redis_socket *socket, struct error *err)
+{
+    socket->trouble = TROUBLE_TLS;
+    enum status status = redis_tls_failure(socket->tls, socket->shown, err);
+    redis_socket_close(socket);
+    return status;
+}
+
+static enum status tls_flush(struct redis_socket *socket, int64_t deadline_ns, struct error *err)
+{
+    enum status status = plain_write(socket, redis_tls_outgoing(socket->tls), deadline_ns, err);
+    if (status == ST_OK) redis_tls_sent(socket->tls);
+    return status;
+}
+
+static enum status tls_fetch(struct redis_socket *socket, int64_t deadline_ns, struct error *err)
+{
+    char bytes[TLS_READ_BYTES];
+    size_t size;
+    enum status status = plain_read(socket, bytes, sizeof(bytes), &size, deadline_ns, err);
+    if (status == ST_OK) redis_tls_received(socket->tls, bytes, size);
+    return status;
+}
+
+static enum status tls_open(struct redis_socket *socket, const struct redis_peer *peer,
+    const struct tls_files *files, int64_t deadline_ns, struct error *err)
+{
+    enum tls_step step = TLS_WANTS_MORE;
+    enum status status = redis_tls_new(&socket->tls, files, peer->host, err);
+    if (status != ST_OK) {
+        redis_socket_close(socket);
+        socket->trouble = TROUBLE_TLS;
+    }
+    while (status == ST_OK && step != TLS_DONE) {
+        step = redis_tls_greet(socket->tls);
+        if (step == TLS_FAILED || step == TLS_CLOSED) return tls_lost(socket, err);
+        status = tls_flush(socket, deadline_ns, err);
+        if (status == ST_OK && step == TLS_WANTS_MORE) status = tls_fetch(socket, deadline_ns, err);
+    }
+    if (status == ST_OK || socket->trouble == TROUBLE_TLS) return status;
+    socket->trouble = TROUBLE_TLS;
+    return error_set(err, ST_RETRY, err->code,
+        "redis: %s did not finish the TLS handshake: does this port speak TLS? Give its tls-port, "
+        "or write redis:// (sentinel://) to go without",
+        peer->shown);
+}
+
+enum status redis_socket_open(struct redis_socket *socket, const struct redis_peer *peer,
+    const struct tls_files *tls, int64_t deadline_ns, struct error *err)
+{
+    snprintf(socket->shown, sizeof(socket->shown), "%s", peer->shown);
+    socket->trouble = TROUBLE_AWAY;
+    socket->heard = false;
+    enum status status = plain_open(socket, peer, deadline_ns, err);
+    if (status != ST_OK || !peer->is_tls) return status;
+    return tls_open(socket, peer, tls, deadline_ns, err);
+}
+
+enum status redis_socket_write(
+    struct redis_socket *socket, struct bytes bytes, int64_t deadline_ns, struct error *err)
+{
+    if (socket->tls == NULL) return plain_write(socket, bytes, deadline_ns, err);
+    if (redis_tls_encrypt(socket->tls, bytes) != TLS_DONE) return tls_lost(socket, err);
+    return tls_flush(socket, deadline_ns, err);
+}
+
+enum status redis_socket_read(struct redis_socket *socket, void *into, size_t room, size_t *got,
+    int64_t deadline_ns, struct error *err)
+{
+    if (socket->tls == NULL) {
+        enum status status = plain_read(socket, into, room, got, deadline_ns, err);
+        if (status == ST_OK) socket->heard = true;
+        return status;
+    }
+    for (;;) {
+        enum tls_step step = redis_tls_decrypt(socket->tls, into, room, got);
+        if (step == TLS_DONE) {
+            socket->heard = true;
+            return ST_OK;
+        }
+        if (step == TLS_FAILED) return tls_lost(socket, err);
+        if (step == TLS_CLOSED) return lost(socket, ECONNRESET, "the server closed it", err);
+        enum status status = tls_flush(socket, deadline_ns, err);
+        if (status == ST_OK) status = tls_fetch(socket, deadline_ns, err);
+        if (status != ST_OK) return status;
     }
 }

@@ -9,9 +9,12 @@
 
 #include "engine/base/error.h"
 #include "schemas/row.h"
+#include "sinks/tls_files.h"
+#include "sinks/trouble.h"
 
 enum {
     STORE_BATCH_MAX = 200, /* records in one apply */
+    STORE_POLICY_BYTES = 32,
 };
 
 /* Where a store keeps one resolution's closed slices. */
@@ -22,7 +25,8 @@ struct store_history {
 };
 
 struct store_config {
-    const char *url; /* redis://[user:password@]host:port[/db] or unix:///path[?db=n] */
+    const char *url; /* as sinks/redis_address.h has it */
+    struct tls_files tls;
     const char *prefix;
     int64_t timeout_ns; /* of one command */
     uint64_t
@@ -34,10 +38,21 @@ struct store_config {
     uint64_t alerts_max;
 };
 
+/* Where a store is with one partition, and whether it still has what it was given. */
+struct store_place {
+    int64_t applied;       /* offset of the newest record applied; -1: none */
+    uint64_t evicted;      /* keys it threw away for lack of memory since the partition was filled from
+                              the start of its log */
+    uint64_t evicted_ever; /* since the server started */
+    uint64_t memory_max;   /* bytes; 0: no limit */
+    char policy[STORE_POLICY_BYTES]; /* what it does when they are used up, in its own words */
+};
+
 struct store_batch {
     const struct output *output; /* in log order */
     size_t count;
     bool refill;    /* below what was once applied: alert transitions are marked refilled */
+    bool from_start; /* the first of its log: what was thrown away before does not matter any more */
     int64_t prev;   /* offset of the last record sent before this batch; -1: none */
     int64_t last;   /* offset of the newest record of this batch */
     int64_t now_ms; /* wall clock at sending: for transfer_ms, analysis_ms and expiry */
@@ -48,8 +63,8 @@ struct store {
 
     enum status (*open)(void **self, const struct store_config *config, struct error *err);
 
-    /* The offset of the newest record applied of `partition`; -1 when the store knows none. */
-    enum status (*place)(void *self, int32_t partition, int64_t *applied, struct error *err);
+    enum status (*place)(
+        void *self, int32_t partition, struct store_place *place, struct error *err);
 
     /*
      * Apply a batch in log order and remember `last`, together or not at all.
@@ -66,6 +81,9 @@ struct store {
 
     /* Hold nothing of `partition`: its log was made anew, and offsets start again. */
     enum status (*forget)(void *self, int32_t partition, struct error *err);
+
+    /* Why the newest call gave ST_RETRY or ST_FATAL. */
+    enum trouble (*trouble)(const void *self);
 
     void (*close)(void *self); /* NULL is fine */
 };

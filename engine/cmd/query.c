@@ -17,8 +17,16 @@
 
 #define TIMEOUT_NS (10 * NS_PER_S)
 
+#define QUERY_FILE(named, field)                                                      \
+    {                                                                                 \
+        .key = (named), .type = OPTION_TEXT, .offset = offsetof(struct query, field), \
+        .fallback = "", .help = "a PEM file"                                          \
+    }
 static const struct option query_options[] = {
-    OPTION(TEXT, query, redis, "redis://127.0.0.1:6379", "redis://[user:password@]host:port[/db]"),
+    OPTION(TEXT, query, redis, "redis://127.0.0.1:6379", "a URL, as in redis://127.0.0.1:6379"),
+    QUERY_FILE("ca-file", tls.ca),
+    QUERY_FILE("certificate-file", tls.certificate),
+    QUERY_FILE("key-file", tls.key),
     OPTION(TEXT, query, prefix, "weir", "of the keys, as in `weir`"),
     OPTION(TEXT, query, from, "-1h", "a time, as in -1h or 2024-05-01T12:00:00Z"),
     OPTION(TEXT, query, to, "now", "a time, as in now or 2024-05-01T13:00:00Z"),
@@ -45,8 +53,12 @@ static const char query_help[] =
     "  --resolution TIME  of the slices [the finest that is kept]\n"
     "  --quantile Q,...   0 to 1 [0.5,0.95,0.99]\n"
     "  --json             JSON instead of a table\n"
-    "  --redis URL        redis://[[user]:password@]host[:port][/db] or unix:///path[?db=n]\n"
+    "  --redis URL        redis://[[user]:password@]host[:port][/db], unix:///path[?db=n] or\n"
+    "                     sentinel://host[:port],.../master; rediss and sentinels: over TLS\n"
     "                     [redis://127.0.0.1:6379]\n"
+    "  --ca-file FILE     who may sign Redis' certificate [whom the system trusts]\n"
+    "  --certificate-file FILE, --key-file FILE\n"
+    "                     our own certificate, where Redis asks for one [none]\n"
     "  --prefix TEXT      of the keys [weir]\n"
     "\n"
     "Example: the 99.9th percentile of checkout's latency over the last half hour:\n"
@@ -333,7 +345,7 @@ static enum status query_ask(
         series_name_append(&query->series, bytes_of("service"), bytes_of(query->subject), true);
 
     enum status status =
-        redis_read_open(&query->read, query->redis, query->prefix, TIMEOUT_NS, err);
+        redis_read_open(&query->read, query->redis, &query->tls, query->prefix, TIMEOUT_NS, err);
     if (status == ST_OK) status = kind->ask(query, err);
     redis_read_close(query->read);
     buffer_release(&query->series);

@@ -12,6 +12,7 @@ enum { QUERY_QUANTILES_MAX = 16 };
 
 struct query {
     const char *redis, *prefix;
+    struct tls_files tls;
     const char *from, *to;
     int64_t resolution;
     const char *quantile;

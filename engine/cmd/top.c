@@ -19,6 +19,7 @@ enum { ALERTS_SHOWN = 10 };
 
 struct top {
     const char *redis, *prefix;
+    struct tls_files tls;
     int64_t window, interval;
     int sort; /* enum board_order */
     bool once;
@@ -26,8 +27,16 @@ struct top {
 
 static const char *const orders[] = {"rate", "z", NULL};
 
+#define TOP_FILE(named, field)                                                      \
+    {                                                                               \
+        .key = (named), .type = OPTION_TEXT, .offset = offsetof(struct top, field), \
+        .fallback = "", .help = "a PEM file"                                        \
+    }
 static const struct option top_options[] = {
-    OPTION(TEXT, top, redis, "redis://127.0.0.1:6379", "redis://[user:password@]host:port[/db]"),
+    OPTION(TEXT, top, redis, "redis://127.0.0.1:6379", "a URL, as in redis://127.0.0.1:6379"),
+    TOP_FILE("ca-file", tls.ca),
+    TOP_FILE("certificate-file", tls.certificate),
+    TOP_FILE("key-file", tls.key),
     OPTION(TEXT, top, prefix, "weir", "of the keys, as in `weir`"),
     OPTION(DURATION, top, window, "0", "a rolling window, as in 1m"),
     OPTION(DURATION, top, interval, "1s", "a duration, as in 1s"),
@@ -48,8 +57,12 @@ static const char top_help[] =
     "place\n"
     "on a terminal until Ctrl-C, and prints once elsewhere.\n"
     "\n"
-    "  --redis URL       redis://[[user]:password@]host[:port][/db] or unix:///path[?db=n]\n"
+    "  --redis URL       redis://[[user]:password@]host[:port][/db], unix:///path[?db=n] or\n"
+    "                    sentinel://host[:port],.../master; rediss and sentinels: over TLS\n"
     "                    [redis://127.0.0.1:6379]\n"
+    "  --ca-file FILE    who may sign Redis' certificate [whom the system trusts]\n"
+    "  --certificate-file FILE, --key-file FILE\n"
+    "                    our own certificate, where Redis asks for one [none]\n"
     "  --prefix TEXT     of the keys [weir]\n"
     "  --window LENGTH   rolling window to show [the shortest that there is]\n"
     "  --sort rate|z     largest first [rate]\n"
@@ -318,7 +331,8 @@ static enum status top_show(const struct top *options, struct error *err)
     struct picture picture = {
         .options = options, .terminal = terminal, .line_end = terminal ? "\033[K\n" : "\n"};
 
-    enum status status = redis_read_open(&read, options->redis, options->prefix, TIMEOUT_NS, err);
+    enum status status =
+        redis_read_open(&read, options->redis, &options->tls, options->prefix, TIMEOUT_NS, err);
     if (status == ST_OK) {
         picture.address = redis_read_address(read);
         status = terminal ? watch(&picture, &board, read, err) : look(&picture, &board, read, err);

@@ -24,6 +24,7 @@ build  libmicrohttpd-dev        pc:libmicrohttpd
 build  libjansson-dev           pc:jansson
 build  libzstd-dev              pc:libzstd
 build  libxxhash-dev            pc:libxxhash
+build  libssl-dev               pc:openssl
 demo   redis-server             cmd:redis-server
 test   redis-server             cmd:redis-server
 test   redis-tools              cmd:redis-cli
@@ -33,6 +34,7 @@ test   protobuf-c-compiler      cmd:protoc-c
 test   openjdk-17-jre-headless  cmd:java
 test   maven                    cmd:mvn
 test   curl                     cmd:curl
+test   openssl                  cmd:openssl
 test   python3-redis            cmd:python3
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer

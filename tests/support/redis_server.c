@@ -17,8 +17,6 @@
 
 enum { WAIT_TRIES = 500, TEXTS = 8, WORDS_MAX = 64, PORT_MIN = 20000, PORTS = 12000 };
 
-static const char *options_of[REDIS_SERVER_OPTIONS_MAX + 1]; /* of the server started last */
-
 static void give_up(const char *why)
 {
     fprintf(stderr, "redis-server for a test: %s\n", why);
@@ -46,7 +44,7 @@ static bool is_free(int port)
 }
 
 /* Below the range that the system hands out to clients, and 10000 below 65536 for a cluster's bus. */
-static int free_port(void)
+int redis_server_free_port(void)
 {
     static unsigned next;
     for (int tries = 0; tries < PORTS; tries++) {
@@ -67,11 +65,13 @@ static void become(const struct redis_server *server, pid_t parent)
         "127.0.0.1", "--unixsocket", server->socket, "--save", "", "--appendonly", "no", "--dir",
         server->folder, "--logfile", log};
     size_t count = 15;
-    for (const char *const *o = options_of; *o != NULL; o++)
+    for (const char *const *o = server->options; *o != NULL; o++)
         words[count++] = *o;
+    const char *sentinel[] = {"redis-server", server->config, "--sentinel", NULL};
+    const char *const *run = server->config[0] == '\0' ? words : sentinel;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
-    execvp(words[0], (char *const *)words);
+    execvp(run[0], (char *const *)run);
     _exit(127);
 }
 
@@ -102,19 +102,38 @@ static void launch(struct redis_server *server)
     connect_client(server);
 }
 
-void redis_server_start(struct redis_server *server, const char *const *options)
+static void settle(struct redis_server *server)
 {
-    *server = (struct redis_server){.port = free_port()};
+    *server = (struct redis_server){.port = redis_server_free_port()};
     snprintf(server->folder, sizeof(server->folder), "/tmp/weir-redis.XXXXXX");
     if (mkdtemp(server->folder) == NULL) give_up("no temporary folder");
     snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->folder);
     snprintf(server->unix_url, sizeof(server->unix_url), "unix://%s", server->socket);
     snprintf(server->tcp_url, sizeof(server->tcp_url), "redis://127.0.0.1:%d", server->port);
+}
 
-    size_t count = 0;
-    for (; options != NULL && options[count] != NULL && count < REDIS_SERVER_OPTIONS_MAX; count++)
-        options_of[count] = options[count];
-    options_of[count] = NULL;
+void redis_server_start(struct redis_server *server, const char *const *options)
+{
+    settle(server);
+    for (size_t i = 0; options != NULL && options[i] != NULL && i < REDIS_SERVER_OPTIONS_MAX; i++)
+        server->options[i] = options[i];
+    launch(server);
+}
+
+void redis_server_start_sentinel(
+    struct redis_server *server, const char *master, int port, const char *more)
+{
+    settle(server);
+    snprintf(server->config, sizeof(server->config), "%s/sentinel.conf", server->folder);
+    FILE *config = fopen(server->config, "w");
+    if (config == NULL) give_up("no config for a Sentinel");
+    fprintf(config,
+        "port %d\nbind 127.0.0.1\nunixsocket %s\ndir %s\nlogfile %s/redis.log\n"
+        "sentinel monitor %s 127.0.0.1 %d 1\nsentinel down-after-milliseconds %s 500\n"
+        "sentinel failover-timeout %s 2000\n%s\n",
+        server->port, server->socket, server->folder, server->folder, master, port, master, master,
+        more == NULL ? "" : more);
+    fclose(config);
     launch(server);
 }
 
@@ -132,6 +151,12 @@ void redis_server_restart(struct redis_server *server)
 {
     unlink(server->socket);
     launch(server);
+}
+
+void redis_server_meet(struct redis_server *server)
+{
+    redisFree(server->client);
+    connect_client(server);
 }
 
 static int remove_one(const char *path, const struct stat *stat, int flag, struct FTW *ftw)

@@ -469,7 +469,8 @@ static void a_thousand_series_are_read_in_a_few_pipelines(void **unused)
         struct read_item item = {.name = bytes_of(i % 100 == 0 ? SERIES : name)};
         read_list_append(&series, &item);
     }
-    assert_int_equal(redis_read_open(&read, server.unix_url, "weir", 5 * NS_PER_S, &err), ST_OK);
+    assert_int_equal(
+        redis_read_open(&read, server.unix_url, NULL, "weir", 5 * NS_PER_S, &err), ST_OK);
     assert_int_equal(redis_read_now(read, &series, &rows, &err), ST_OK);
     assert_int_equal(rows.count, 12 * 3);
     redis_read_close(read);

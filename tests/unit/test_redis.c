@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -87,9 +88,9 @@ static enum status apply(
 static int64_t place(void *self, int32_t partition)
 {
     struct error err;
-    int64_t applied = -2;
-    assert_int_equal(store_redis.place(self, partition, &applied, &err), ST_OK);
-    return applied;
+    struct store_place at = {.applied = -2};
+    assert_int_equal(store_redis.place(self, partition, &at, &err), ST_OK);
+    return at.applied;
 }
 
 static void a_closed_pane_is_shown_kept_and_indexed(void **unused)
@@ -558,58 +559,7 @@ static void what_does_not_speak_redis_is_left_alone(void **unused)
     close(listener);
 }
 
-/* The permissions of sinks/REDIS.md. */
-#define PERMISSIONS                                                                                \
-    " resetchannels -@all +select +info +eval +hget +hmget +hset +hdel +del +pttl +pexpire +zadd " \
-    "+zremrangebyscore +xadd"
-#define ACL_LINE "ACL SETUSER weir on >s:e@c/r%t ~weir:*" PERMISSIONS
-
-static void the_permissions_tested_are_those_documented(void **unused)
-{
-    (void)unused;
-    char line[1024];
-    bool found = false;
-    FILE *document = fopen("sinks/REDIS.md", "r");
-    assert_non_null(document);
-    while (fgets(line, sizeof(line), document) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        const char *at = strstr(line, PERMISSIONS);
-        found = found || (at != NULL && strcmp(at, PERMISSIONS) == 0);
-    }
-    fclose(document);
-    assert_true(found);
-}
-
-static void the_documented_user_may_do_all_of_it_and_no_more(void **unused)
-{
-    (void)unused;
-    char url[160];
-    struct error err;
-    freeReplyObject(redis_server_do(&server, ACL_LINE));
-    snprintf(url, sizeof(url), "redis://weir:s%%3Ae%%40c%%2Fr%%25t@127.0.0.1:%d", server.port);
-
-    struct store_config config = config_for(url);
-    void *self = NULL;
-    assert_int_equal(store_redis.open(&self, &config, &err), ST_OK);
-    struct output outputs[5] = {sample_row(A, NOON, 10000, 1), sample_row(A, NOON, 60000, 1),
-        sample_alert("f00d", A, ALERT_FIRING), sample_alert("f00d", A, ALERT_RESOLVED),
-        sample_row(A, NOON, 60000, 1)};
-    outputs[1].row.sketch = bytes_of("sketch");
-    outputs[4].row.rolling = true;
-    assert_int_equal(apply(self, outputs, 5, -1, 4), ST_OK);
-    assert_int_equal(place(self, 0), 4);
-    store_redis.close(self);
-
-    config.prefix = "other";
-    assert_int_equal(store_redis.open(&self, &config, &err), ST_OK);
-    struct store_batch batch = batch_of(outputs, 1, -1, 4);
-    int64_t applied;
-    assert_int_equal(store_redis.apply(self, 0, &batch, &applied, &err), ST_FATAL);
-    assert_non_null(strstr(err.text, "user weir"));
-    assert_non_null(strstr(err.text, "NOPERM"));
-    assert_int_equal(redis_server_number(&server, "EXISTS other:applied"), 0);
-    store_redis.close(self);
-}
+#define ACL_LINE "ACL SETUSER weir on >s:e@c/r%t ~weir:* +@all"
 
 static void a_wrong_password_is_fatal_and_never_shown(void **unused)
 {
@@ -678,6 +628,128 @@ static void a_cluster_is_refused_with_the_reason(void **unused)
     assert_non_null(strstr(err.text, "is a Redis Cluster"));
 }
 
+static struct store_place place_now(void *self)
+{
+    struct store_place place = {.applied = -2};
+    struct error err;
+    assert_int_equal(store_redis.place(self, 0, &place, &err), ST_OK);
+    return place;
+}
+
+static void set_memory(const char *max, const char *policy)
+{
+    char line[128];
+    snprintf(line, sizeof(line), "CONFIG SET maxmemory %s maxmemory-policy %s", max, policy);
+    freeReplyObject(redis_server_do(&server, line));
+}
+
+/* Rows of many series after offset `prev`, each a key or two. */
+static void apply_many(void *self, int64_t prev, bool from_start)
+{
+    static struct output rows[STORE_BATCH_MAX];
+    static char series[STORE_BATCH_MAX][64];
+    struct store_batch batch = batch_of(rows, STORE_BATCH_MAX, prev, prev + STORE_BATCH_MAX);
+    struct error err;
+    int64_t applied;
+    batch.from_start = from_start;
+    for (int i = 0; i < STORE_BATCH_MAX; i++) {
+        snprintf(series[i], sizeof(series[i]), "service=s%lld-%d", (long long)prev, i);
+        rows[i] = sample_row(series[i], NOON, 10000, 1);
+    }
+    assert_int_equal(store_redis.apply(self, 0, &batch, &applied, &err), ST_OK);
+}
+
+static void what_the_server_threw_away_is_told_until_it_is_filled_from_the_start(void **unused)
+{
+    (void)unused;
+    void *self = open_store();
+    freeReplyObject(redis_server_do(&server, "CONFIG RESETSTAT"));
+    assert_int_equal(place_now(self).evicted_ever, 0);
+    apply_many(self, -1, true);
+    assert_int_equal(place_now(self).evicted, 0);
+
+    char room[32];
+    redisReply *info = redis_server_do(&server, "INFO memory");
+    unsigned long long used = strtoull(strstr(info->str, "used_memory:") + 12, NULL, 10);
+    snprintf(room, sizeof(room), "%llu", used + 500000);
+    freeReplyObject(info);
+    set_memory(room, "volatile-ttl"); /* places have no time to live, so they stay */
+    for (int64_t prev = 199; prev < 199 + 10 * STORE_BATCH_MAX; prev += STORE_BATCH_MAX)
+        apply_many(self, prev, false);
+    struct store_place place = place_now(self);
+    assert_true(place.evicted > 0);
+    assert_int_equal(place.evicted, place.evicted_ever);
+    assert_string_equal(place.policy, "volatile-ttl");
+    assert_int_equal(place.memory_max, strtoull(room, NULL, 10));
+
+    set_memory("0", "noeviction");
+    void *after = open_store(); /* another worker knows it too */
+    assert_true(place_now(after).evicted >= place.evicted);
+    store_redis.close(after);
+
+    struct error err;
+    assert_int_equal(store_redis.forget(self, 0, &err), ST_OK);
+    assert_int_equal(place_now(self).applied, -1);
+    apply_many(self, -1, false); /* going on without the start makes nothing good */
+    assert_true(place_now(self).evicted > 0);
+    assert_int_equal(store_redis.forget(self, 0, &err), ST_OK);
+    assert_int_equal(place_now(self).applied, -1);
+    apply_many(self, -1, true);
+    assert_int_equal(place_now(self).evicted, 0);
+    assert_true(place_now(self).evicted_ever > 0);
+    store_redis.close(self);
+}
+
+static void what_keeps_it_from_taking_rows_has_a_name(void **unused)
+{
+    (void)unused;
+    void *self = open_store();
+    struct output row = sample_row(A, NOON, 10000, 1);
+    set_memory("1", "noeviction");
+    assert_int_equal(apply(self, &row, 1, -1, 0), ST_RETRY);
+    assert_int_equal(store_redis.trouble(self), TROUBLE_FULL);
+    set_memory("0", "noeviction");
+    freeReplyObject(redis_server_do(&server, "REPLICAOF 127.0.0.1 1"));
+    assert_int_equal(apply(self, &row, 1, -1, 0), ST_RETRY);
+    assert_int_equal(store_redis.trouble(self), TROUBLE_READ_ONLY);
+    freeReplyObject(redis_server_do(&server, "REPLICAOF NO ONE"));
+    assert_int_equal(apply(self, &row, 1, -1, 0), ST_OK);
+    redis_server_kill(&server);
+    assert_int_equal(apply(self, &row, 1, 0, 1), ST_RETRY);
+    assert_int_equal(store_redis.trouble(self), TROUBLE_AWAY);
+    redis_server_restart(&server);
+    store_redis.close(self);
+}
+
+static void a_slow_server_is_told_from_one_that_is_away_and_a_batch_it_did_counts_once(
+    void **unused)
+{
+    (void)unused;
+    struct store_config config = config_for(server.unix_url);
+    struct output alert = sample_alert("f00d", A, ALERT_FIRING);
+    struct store_batch batch = batch_of(&alert, 1, -1, 0);
+    struct error err;
+    void *self = NULL;
+    int64_t applied;
+    config.timeout_ns = 100 * NS_PER_MS;
+    assert_int_equal(store_redis.open(&self, &config, &err), ST_OK);
+    assert_int_equal(place(self, 0), -1);
+    kill(server.pid, SIGSTOP);
+    enum status status = store_redis.apply(self, 0, &batch, &applied, &err);
+    kill(server.pid, SIGCONT);
+    assert_int_equal(status, ST_RETRY);
+    assert_int_equal(store_redis.trouble(self), TROUBLE_SLOW);
+    assert_non_null(strstr(err.text, "no answer from"));
+    assert_non_null(strstr(err.text, "redis.timeout"));
+    int64_t until_ns = clock_ns() + 60 * NS_PER_S;
+    while ((status = store_redis.apply(self, 0, &batch, &applied, &err)) == ST_RETRY &&
+           clock_ns() < until_ns) {
+    }
+    assert_int_equal(status, ST_OK);
+    assert_int_equal(redis_server_number(&server, "XLEN weir:alerts"), 1);
+    store_redis.close(self);
+}
+
 static void keys_of_another_type_are_fatal(void **unused)
 {
     (void)unused;
@@ -693,26 +765,26 @@ static void urls_are_read_as_written(void **unused)
     struct redis_address address;
     struct error err;
     assert_int_equal(redis_address_parse(&address, "redis://127.0.0.1", &err), ST_OK);
-    assert_string_equal(address.port, "6379");
-    assert_false(address.has_password);
+    assert_string_equal(address.peer.port, "6379");
+    assert_false(address.login.has_password);
     assert_int_equal(
         redis_address_parse(&address, "redis://me:p%40s%3as@cache.example:6380/2", &err), ST_OK);
-    assert_string_equal(address.host, "cache.example");
-    assert_string_equal(address.port, "6380");
-    assert_string_equal(address.user, "me");
-    assert_string_equal(address.password, "p@s:s");
+    assert_string_equal(address.peer.host, "cache.example");
+    assert_string_equal(address.peer.port, "6380");
+    assert_string_equal(address.login.user, "me");
+    assert_string_equal(address.login.password, "p@s:s");
     assert_int_equal(address.database, 2);
     assert_string_equal(address.shown, "redis://me@cache.example:6380/2");
     assert_int_equal(redis_address_parse(&address, "redis://:secret@[::1]:7000", &err), ST_OK);
-    assert_string_equal(address.host, "::1");
-    assert_string_equal(address.port, "7000");
+    assert_string_equal(address.peer.host, "::1");
+    assert_string_equal(address.peer.port, "7000");
     assert_string_equal(address.shown, "redis://[::1]:7000");
     assert_int_equal(redis_address_parse(&address, "unix:///run/a%20b.sock?db=7", &err), ST_OK);
-    assert_true(address.is_unix);
-    assert_string_equal(address.path, "/run/a b.sock");
+    assert_true(address.peer.is_unix);
+    assert_string_equal(address.peer.path, "/run/a b.sock");
     assert_int_equal(address.database, 7);
     assert_int_equal(redis_address_parse(&address, "unix://u:p@/run/redis.sock", &err), ST_OK);
-    assert_string_equal(address.user, "u");
+    assert_string_equal(address.login.user, "u");
 }
 
 static void urls_that_are_none_are_refused_without_their_password(void **unused)
@@ -722,7 +794,7 @@ static void urls_that_are_none_are_refused_without_their_password(void **unused)
         "redis://:hunter2@h:port", "redis://:hunter2@h:0", "redis://:hunter2@h:65536",
         "redis://:hunter2@h/x", "redis://:hunter2%4@h", "redis://:hunter2%00@h",
         "redis://:hunter2@[::1", "redis://:hunter2@[::1]x", "unix://:hunter2@run", "unix://",
-        "unix:///a?base=hunter2", "rediss://:hunter2@h",
+        "unix:///a?base=hunter2", "redisx://:hunter2@h",
         "unix:///"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
@@ -778,13 +850,14 @@ int main(void)
         ON_EMPTY(a_connection_cut_by_the_server_is_made_again),
         ON_EMPTY(a_server_that_does_not_answer_is_not_waited_for),
         ON_EMPTY(what_does_not_speak_redis_is_left_alone),
-        cmocka_unit_test(the_permissions_tested_are_those_documented),
-        ON_EMPTY(the_documented_user_may_do_all_of_it_and_no_more),
         ON_EMPTY(a_wrong_password_is_fatal_and_never_shown),
         ON_EMPTY(a_password_where_none_is_wanted_is_refused_with_advice),
         ON_EMPTY(a_full_server_is_worth_another_try_and_holds_nothing_of_the_batch),
         ON_EMPTY(a_read_only_replica_is_worth_another_try),
         ON_EMPTY(a_cluster_is_refused_with_the_reason),
+        ON_EMPTY(what_the_server_threw_away_is_told_until_it_is_filled_from_the_start),
+        ON_EMPTY(what_keeps_it_from_taking_rows_has_a_name),
+        ON_EMPTY(a_slow_server_is_told_from_one_that_is_away_and_a_batch_it_did_counts_once),
         ON_EMPTY(keys_of_another_type_are_fatal),
         cmocka_unit_test(urls_are_read_as_written),
         cmocka_unit_test(urls_that_are_none_are_refused_without_their_password),
