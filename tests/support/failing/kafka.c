@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <librdkafka/rdkafka.h>
@@ -36,12 +37,12 @@ static const char *stage_of_conf(const rd_kafka_conf_t *conf)
     size_t size = strlen(client), end = strlen("-observer");
     bool watches = size > end && strcmp(client + size - end, "-observer") == 0;
     for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-        char middle[32] = "-";
-        strcat(middle, stages[i]);
-        const char *at = strstr(group, middle);
-        bool reads = at != NULL && at[strlen(middle)] == '\0';
+        char last[32], middle[32];
+        snprintf(last, sizeof(last), "-%s", stages[i]);
+        snprintf(middle, sizeof(middle), "-%s-", stages[i]);
+        const char *at = strstr(group, last);
+        bool reads = at != NULL && at[strlen(last)] == '\0';
         if (reads && watches && strcmp(stages[i], "reader") != 0) return "observer";
-        strcat(middle, "-");
         if (reads || strstr(id, middle) != NULL) return stages[i];
     }
     return "writer";
@@ -56,7 +57,7 @@ static void handle_keep(const rd_kafka_t *handle, const char *stage)
     if (i == handle_count && handle_count < HANDLES_MAX) handle_count++;
     if (i < HANDLES_MAX) {
         handles[i].handle = handle;
-        strncpy(handles[i].stage, stage, STAGE_BYTES - 1);
+        snprintf(handles[i].stage, STAGE_BYTES, "%s", stage);
     }
     pthread_mutex_unlock(&mutex);
 }
@@ -195,16 +196,16 @@ static bool settle(const char *function, const rd_kafka_t *handle, rd_kafka_erro
 }
 
 /* `call` is not evaluated where the call fails before it does anything. */
-#define FAIL_ERROR(handle, call)                                                    \
-    do {                                                                            \
-        rd_kafka_error_t *outcome = NULL;                                           \
-        if (settle(__func__, handle, &outcome)) return outcome;                     \
-        const char *variant = STRIKE_OF(handle, "retriable");                       \
-        if (variant == NULL) return call;                                           \
-        if (strcmp(variant, "unknown") == 0) return owe(__func__, handle, call);    \
-        if (is_done_first(&variant) && (outcome = call) != NULL)                    \
-            REAL(rd_kafka_error_destroy)(outcome);                                  \
-        return forge(variant);                                                      \
+#define FAIL_ERROR(handle, call)                                                 \
+    do {                                                                         \
+        rd_kafka_error_t *outcome = NULL;                                        \
+        if (settle(__func__, handle, &outcome)) return outcome;                  \
+        const char *variant = STRIKE_OF(handle, "retriable");                    \
+        if (variant == NULL) return call;                                        \
+        if (strcmp(variant, "unknown") == 0) return owe(__func__, handle, call); \
+        if (is_done_first(&variant) && (outcome = call) != NULL)                 \
+            REAL(rd_kafka_error_destroy)(outcome);                               \
+        return forge(variant);                                                   \
     } while (0)
 
 rd_kafka_error_t *rd_kafka_init_transactions(rd_kafka_t *handle, int timeout_ms)
@@ -218,11 +219,11 @@ rd_kafka_error_t *rd_kafka_begin_transaction(rd_kafka_t *handle)
 }
 
 rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(rd_kafka_t *handle,
-    const rd_kafka_topic_partition_list_t *offsets,
-    const rd_kafka_consumer_group_metadata_t *group, int timeout_ms)
+    const rd_kafka_topic_partition_list_t *offsets, const rd_kafka_consumer_group_metadata_t *group,
+    int timeout_ms)
 {
-    FAIL_ERROR(handle,
-        REAL(rd_kafka_send_offsets_to_transaction)(handle, offsets, group, timeout_ms));
+    FAIL_ERROR(
+        handle, REAL(rd_kafka_send_offsets_to_transaction)(handle, offsets, group, timeout_ms));
 }
 
 rd_kafka_error_t *rd_kafka_commit_transaction(rd_kafka_t *handle, int timeout_ms)
@@ -235,18 +236,17 @@ rd_kafka_error_t *rd_kafka_abort_transaction(rd_kafka_t *handle, int timeout_ms)
     FAIL_ERROR(handle, REAL(rd_kafka_abort_transaction)(handle, timeout_ms));
 }
 
-rd_kafka_error_t *rd_kafka_produceva(
-    rd_kafka_t *handle, const rd_kafka_vu_t *parts, size_t count)
+rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *parts, size_t count)
 {
     FAIL_ERROR(handle, REAL(rd_kafka_produceva)(handle, parts, count));
 }
 
-#define FAIL_CODE(handle, call)                                  \
-    do {                                                         \
-        const char *variant = STRIKE_OF(handle, "transport");    \
-        if (variant == NULL) return call;                        \
-        if (is_done_first(&variant)) (void)call;                 \
-        return code_of(variant);                                 \
+#define FAIL_CODE(handle, call)                               \
+    do {                                                      \
+        const char *variant = STRIKE_OF(handle, "transport"); \
+        if (variant == NULL) return call;                     \
+        if (is_done_first(&variant)) (void)call;              \
+        return code_of(variant);                              \
     } while (0)
 
 rd_kafka_resp_err_t rd_kafka_flush(rd_kafka_t *handle, int timeout_ms)
@@ -259,8 +259,7 @@ rd_kafka_resp_err_t rd_kafka_purge(rd_kafka_t *handle, int flags)
     FAIL_CODE(handle, REAL(rd_kafka_purge)(handle, flags));
 }
 
-rd_kafka_resp_err_t rd_kafka_assign(
-    rd_kafka_t *handle, const rd_kafka_topic_partition_list_t *list)
+rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *handle, const rd_kafka_topic_partition_list_t *list)
 {
     FAIL_CODE(handle, REAL(rd_kafka_assign)(handle, list));
 }
@@ -307,8 +306,7 @@ rd_kafka_resp_err_t rd_kafka_metadata(rd_kafka_t *handle, int all, rd_kafka_topi
 }
 
 /* An answer in which one partition has no answer: as librdkafka does, without an offset. */
-static rd_kafka_resp_err_t but_one(
-    rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list)
+static rd_kafka_resp_err_t but_one(rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list)
 {
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR || list->cnt == 0) return code;
     list->elems[0].err = code_of("partition");
@@ -367,8 +365,8 @@ const rd_kafka_topic_partition_list_t *rd_kafka_DeleteRecords_result_offsets(
     return list;
 }
 
-#define FAIL_NULL(call)                             \
-    do {                                            \
+#define FAIL_NULL(call)                              \
+    do {                                             \
         return STRIKE("null") != NULL ? NULL : call; \
     } while (0)
 
@@ -377,7 +375,7 @@ rd_kafka_NewTopic_t *rd_kafka_NewTopic_new(
 {
     if (STRIKE("null") == NULL)
         return REAL(rd_kafka_NewTopic_new)(topic, partitions, replicas, why, why_bytes);
-    strncpy(why, "made to fail", why_bytes);
+    snprintf(why, why_bytes, "made to fail");
     return NULL;
 }
 
@@ -388,12 +386,11 @@ rd_kafka_topic_t *rd_kafka_topic_new(
     return NULL;
 }
 
-rd_kafka_t *rd_kafka_new(
-    rd_kafka_type_t type, rd_kafka_conf_t *conf, char *why, size_t why_bytes)
+rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *why, size_t why_bytes)
 {
     const char *stage = conf == NULL ? "writer" : stage_of_conf(conf);
     if (failing_strike(__func__, stage, CALLER, "null") != NULL) {
-        strncpy(why, "made to fail", why_bytes);
+        snprintf(why, why_bytes, "made to fail");
         return NULL;
     }
     rd_kafka_t *handle = REAL(rd_kafka_new)(type, conf, why, why_bytes);

@@ -67,12 +67,12 @@ static int refuse(const char *variant)
         return refuse(variant);              \
     } while (0)
 
-#define FAIL_NULL(usual, call)                     \
-    do {                                           \
-        const char *variant = STRIKE(usual);       \
-        if (variant == NULL) return call;          \
-        errno = errno_of(variant);                 \
-        return NULL;                               \
+#define FAIL_NULL(usual, call)               \
+    do {                                     \
+        const char *variant = STRIKE(usual); \
+        if (variant == NULL) return call;    \
+        errno = errno_of(variant);           \
+        return NULL;                         \
     } while (0)
 
 int socket(int family, int type, int protocol)
@@ -282,7 +282,7 @@ redisReader *redisReaderCreate(void)
 static int reader_refuse(redisReader *reader)
 {
     reader->err = REDIS_ERR_OOM;
-    strcpy(reader->errstr, "Out of memory");
+    snprintf(reader->errstr, sizeof(reader->errstr), "Out of memory");
     return REDIS_ERR;
 }
 
@@ -304,8 +304,8 @@ struct MHD_Daemon *MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPol
     va_list options;
     if (STRIKE("EAGAIN") != NULL) return NULL;
     va_start(options, answer_with);
-    struct MHD_Daemon *daemon = MHD_start_daemon_va(
-        flags, port, accept, accept_with, answer, answer_with, options);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon_va(flags, port, accept, accept_with, answer, answer_with, options);
     va_end(options);
     return daemon;
 }
