@@ -185,7 +185,12 @@ static enum status topic_create(rd_kafka_t *handle, const char *topic, uint32_t 
         rd_kafka_NewTopic_new(topic, (int)partitions, -1, why, sizeof(why));
     if (new_topic == NULL) return error_set(err, ST_FATAL, 0, "kafka: topic %s: %s", topic, why);
     for (; settings->key != NULL; settings++) {
-        rd_kafka_NewTopic_set_config(new_topic, settings->key, settings->value);
+        rd_kafka_resp_err_t refused =
+            rd_kafka_NewTopic_set_config(new_topic, settings->key, settings->value);
+        if (refused == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        rd_kafka_NewTopic_destroy(new_topic);
+        return error_set(err, ST_FATAL, (int)refused, "kafka: topic %s: %s=%s is refused: %s",
+            topic, settings->key, settings->value, rd_kafka_err2str(refused));
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_CreateTopics(handle, &new_topic, 1, NULL, queue);

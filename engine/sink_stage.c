@@ -390,11 +390,12 @@ static void say_drained(struct sink_stage *s, bool drained)
 
 /*
  * Ask the store whether it still holds what it did, so that one that was emptied is refilled also
- * when no row comes; that all is there is what batch mode waits for.
+ * when no row comes; that all is there is what batch mode waits for. A store that is away is asked too:
+ * nothing is fetched until it is back, and where no row waits nobody else would find out.
  */
 static enum status verify(struct sink_stage *s, struct error *err)
 {
-    if (s->retry_ns != 0 || clock_ns() < s->verify_ns) return ST_OK;
+    if (clock_ns() < (s->retry_ns != 0 ? s->retry_ns : s->verify_ns)) return ST_OK;
     bool drained = true;
     s->verify_ns = clock_ns() + VERIFY_MS * NS_PER_MS;
     for (size_t i = 0; i < s->feeds; i++) {
@@ -403,15 +404,18 @@ static enum status verify(struct sink_stage *s, struct error *err)
         enum status status = store_redis.place(s->store, feed->partition, &applied, err);
         if (status == ST_RETRY) {
             store_away(s, err);
-            status = ST_OK;
-        } else if (status == ST_OK && applied != feed->applied) {
+            say_drained(s, false);
+            return ST_OK;
+        }
+        if (status == ST_OK && applied != feed->applied) {
             status = error_set(err, ST_LOST, 0,
                 "the store holds partition %d up to %" PRId64 " instead of %" PRId64,
                 feed->partition, applied, feed->applied);
         }
         if (status != ST_OK) return status;
-        drained = drained && s->retry_ns == 0 && feed->at_end && feed->count == 0;
+        drained = drained && feed->at_end && feed->count == 0;
     }
+    if (s->retry_ns != 0 && s->feeds != 0) store_back(s);
     say_drained(s, drained);
     return ST_OK;
 }

@@ -24,7 +24,7 @@ run() {
     shift 2
     timeout -k 5 "$PATIENCE_S" env "$@" "$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" \
         --redis "$WEIR_TEST_REDIS" --name "$name" --set redis.prefix="$name" --set http.listen= \
-        --until-end "${PLAN_FOR_WEIR[@]}" --set partitions=2 --set epoch=100ms --set snapshot=1s \
+        --until-end "${PLAN_FOR_WEIR[@]}" --set partitions=2 --set epoch=100ms --set snapshot=200ms \
         --set max_ahead=1m >"$WORK/$log" 2>&1
 }
 

@@ -394,7 +394,12 @@ rd_kafka_t *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *why,
         return NULL;
     }
     rd_kafka_t *handle = REAL(rd_kafka_new)(type, conf, why, why_bytes);
-    if (handle != NULL) handle_keep(handle, stage);
+    if (handle == NULL) return NULL;
+    handle_keep(handle, stage);
+    pthread_mutex_lock(&mutex);
+    if (owed.handle == handle)
+        owed.function = NULL; /* to one of the same address, that is no more */
+    pthread_mutex_unlock(&mutex);
     return handle;
 }
 

@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <gsl/gsl_rng.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 #include <microhttpd.h>
@@ -331,11 +330,6 @@ json_t *json_loadb(const char *text, size_t bytes, size_t flags, json_error_t *e
 json_t *json_object(void)
 {
     FAIL_NULL("ENOMEM", REAL(json_object)());
-}
-
-gsl_rng *gsl_rng_alloc(const gsl_rng_type *type)
-{
-    FAIL_NULL("ENOMEM", REAL(gsl_rng_alloc)(type));
 }
 
 ZSTD_DStream *ZSTD_createDStream(void)
