@@ -60,9 +60,10 @@ try() {
     shift 3
     run "$NAME" "$NAME.first" "WEIR_FAIL_CALL=$CALL" "LD_PRELOAD=$FAILING"
     code=$?
-    [ "$(grep -c '^failing: ' "$WORK/$NAME.first")" = "$(echo "$CALL" | tr ',' '\n' | wc -l)" ] ||
-        wrong "the call was not made"
-    if [ "$code" != 0 ]; then
+    if [ "$(grep -c '^failing: ' "$WORK/$NAME.first")" != "$(echo "$CALL" | tr ',' '\n' | wc -l)" ]; then
+        [ "$code" = 0 ] || wrong "it ended with code $code before the call was made"
+        result="not made"
+    elif [ "$code" != 0 ]; then
         check_end "$code" "$outcome" "$*"
         result=ended
     elif [ "$outcome" = ends ]; then
@@ -107,5 +108,8 @@ while read -r call outcome words; do
     results+=("$WORK/result.$count")
 done <"$WORK/cases"
 while [ "${#pids[@]}" != 0 ]; do reap; done
+# How often a call is made depends on the machine; but a case in which it is not shows nothing.
+not_made=$(cat "$WORK"/result.* | grep -c ': not made (')
+[ $((not_made * 5)) -le "$count" ] || fail "$not_made of $count calls were not made"
 [ "$failed" = 0 ] || { echo "FAILED: $failed of $count cases" && exit 1; }
-echo "$count calls failed, one at a time: every row is right"
+echo "$((count - not_made)) calls failed, one at a time: every row is right"
