@@ -8,6 +8,7 @@
 #include "engine/combine_counts.h"
 #include "engine/sources.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,8 +297,15 @@ void combine_stage(struct stage_thread *self)
 {
     struct worker *w = self->worker;
     struct combine_stage s = {.worker = w, .thread = self->thread, .epoch_ns = w->config->epoch_ns};
+    struct error err;
     uint64_t seed = 0;
-    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) seed = (uint64_t)clock_wall_ns();
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+        error_set(&err, ST_FATAL, errno,
+            "the system gives no random numbers, without which names could be chosen to collide: "
+            "allow getrandom()");
+        worker_fail(w, &err);
+        return;
+    }
     s.combine =
         combine_new(w->plan, w->decoder, w->config->memory / w->config->threads.combine, seed);
     sources_init(&s.sources, w);

@@ -182,8 +182,17 @@ enum kafka_event kafka_poll(
     return k->message == NULL ? KAFKA_NOTHING : event_of_message(k, record, err);
 }
 
-static void assigned_fill(struct kafka *k, const rd_kafka_topic_partition_list_t *list)
+/* No partition's offset is taken for missing only because it could not be read. */
+static enum status assigned_fill(
+    struct kafka *k, const rd_kafka_topic_partition_list_t *list, struct error *err)
 {
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *from = &list->elems[i];
+        if (from->err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        return error_set(err, ST_RETRY, (int)from->err,
+            "kafka: cannot read the committed offset of group %s in %s, partition %d: %s", k->group,
+            from->topic, from->partition, rd_kafka_err2str(from->err));
+    }
     k->assigned = memory_resize(k->assigned, (size_t)list->cnt + 1, sizeof(*k->assigned));
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *from = &list->elems[i];
@@ -195,6 +204,7 @@ static void assigned_fill(struct kafka *k, const rd_kafka_topic_partition_list_t
                                                                  : sizeof(to->metadata) - 1;
         if (from->metadata != NULL) memcpy(to->metadata, from->metadata, size);
     }
+    return ST_OK;
 }
 
 enum status kafka_assigned(
@@ -207,13 +217,14 @@ enum status kafka_assigned(
     rd_kafka_resp_err_t code = list->cnt == 0
                                    ? RD_KAFKA_RESP_ERR_NO_ERROR
                                    : rd_kafka_committed(k->consumer, list, KAFKA_ANSWER_MS);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        assigned_fill(k, list);
+    enum status status =
+        code == RD_KAFKA_RESP_ERR_NO_ERROR ? assigned_fill(k, list, err) : ST_RETRY;
+    if (status == ST_OK) {
         *assigned = k->assigned;
         *count = (size_t)list->cnt;
     }
     rd_kafka_topic_partition_list_destroy(list);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return status;
     return error_set(err, ST_RETRY, (int)code,
         "kafka: cannot read the committed offsets of group %s: %s", k->group,
         rd_kafka_err2str(code));

@@ -84,11 +84,16 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, 
     return conf;
 }
 
+bool kafka_is_fenced(int code)
+{
+    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+           code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
 static enum status move_after(const rd_kafka_error_t *failure)
 {
     rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
-    if (code == RD_KAFKA_RESP_ERR__FENCED) return ST_LOST;
-    if (code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH) return ST_LOST;
+    if (kafka_is_fenced((int)code)) return ST_LOST;
     if (rd_kafka_error_is_fatal(failure))
         return ST_LOST; /* the handle is done for; a new one goes on */
     if (rd_kafka_error_txn_requires_abort(failure)) return ST_ABORT;

@@ -21,6 +21,9 @@ void kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value);
 void kafka_conf_tune(
     rd_kafka_conf_t *conf, const struct config *config, const char *key, const char *value);
 
+/* Whether this error says that a newer producer has taken our transactional id. */
+bool kafka_is_fenced(int code);
+
 /*
  * Turn what librdkafka returned into a status, and free it.
  *

@@ -96,6 +96,7 @@ enum status kafka_partitions(
     rd_kafka_t *handle = observer_of(o, "aggregate", err);
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(handle, topic, NULL);
+    if (rkt == NULL) return retry(rd_kafka_last_error(), "ask about topic", topic, err);
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, rkt, &metadata, ASK_MS);
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return retry(code, "ask about topic", topic, err);
@@ -155,6 +156,7 @@ enum status kafka_group_committed(struct kafka_observer *o, const char *stage, c
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         const rd_kafka_topic_partition_t *from = &list->elems[i];
         struct kafka_assigned *to = &committed[from->partition];
+        code = from->err; /* what could not be read is not taken for missing */
         *to = (struct kafka_assigned){
             .partition = from->partition, .offset = from->offset < 0 ? -1 : from->offset};
         size_t size = from->metadata_size < sizeof(to->metadata) ? from->metadata_size
@@ -183,7 +185,12 @@ static enum status topic_create(rd_kafka_t *handle, const char *topic, uint32_t 
         rd_kafka_NewTopic_new(topic, (int)partitions, -1, why, sizeof(why));
     if (new_topic == NULL) return error_set(err, ST_FATAL, 0, "kafka: topic %s: %s", topic, why);
     for (; settings->key != NULL; settings++) {
-        rd_kafka_NewTopic_set_config(new_topic, settings->key, settings->value);
+        rd_kafka_resp_err_t refused =
+            rd_kafka_NewTopic_set_config(new_topic, settings->key, settings->value);
+        if (refused == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        rd_kafka_NewTopic_destroy(new_topic);
+        return error_set(err, ST_FATAL, (int)refused, "kafka: topic %s: %s=%s is refused: %s",
+            topic, settings->key, settings->value, rd_kafka_err2str(refused));
     }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_CreateTopics(handle, &new_topic, 1, NULL, queue);
@@ -297,9 +304,11 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
     rd_kafka_poll_set_consumer(reader);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = wanted[0];
-    rd_kafka_assign(reader, list);
+    rd_kafka_resp_err_t code = rd_kafka_assign(reader, list);
     rd_kafka_topic_partition_list_destroy(list);
-    enum status status = read_wanted(reader, topic, wanted, count, data, ends, err);
+    enum status status = code == RD_KAFKA_RESP_ERR_NO_ERROR
+                             ? read_wanted(reader, topic, wanted, count, data, ends, err)
+                             : retry(code, "read topic", topic, err);
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
     return status;

@@ -48,6 +48,8 @@ enum status kafka_open_producer(struct kafka *k, const char *client_id, struct e
     if (!k->transactional) return ST_OK;
     enum status status = kafka_status(
         rd_kafka_init_transactions(k->producer, KAFKA_ANSWER_MS), "initialise transactions", err);
+    /* A new handle helps who was fenced; what else is fatal here is refused again: by an ACL, say. */
+    if (status == ST_LOST && !kafka_is_fenced(err->code)) status = err->status = ST_FATAL;
     return status == ST_ABORT ? ST_RETRY : status;
 }
 

@@ -243,6 +243,7 @@ static enum status topic_create(struct kafka_writer *writer, const char *name, i
             name, (int)partitions, why);
     }
     rd_kafka_resp_err_t code = topic_describe(topic, setting, settings);
+    snprintf(why, sizeof(why), "%s", rd_kafka_err2str(code));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = topic_ask(writer, topic, why, sizeof(why));
     rd_kafka_NewTopic_destroy(topic);
 
@@ -252,15 +253,24 @@ static enum status topic_create(struct kafka_writer *writer, const char *name, i
         err, ST_FATAL, (int)code, "kafka: topic '%s' cannot be created: %s", name, why);
 }
 
-static rd_kafka_topic_t *topic_hold(struct kafka_writer *writer, const char *name)
+/* Keep the topic's handle; NULL: `err` says why. */
+static rd_kafka_topic_t *topic_hold(
+    struct kafka_writer *writer, const char *name, struct error *err)
 {
     for (size_t i = 0; i < writer->topics; i++) {
         if (strcmp(rd_kafka_topic_name(writer->topic[i]), name) == 0) return writer->topic[i];
     }
-    if (writer->topics == KAFKA_WRITER_TOPICS_MAX) return NULL;
+    if (writer->topics == KAFKA_WRITER_TOPICS_MAX) {
+        error_set(err, ST_FATAL, 0, "kafka: topic '%s' is one too many, want at most %d", name,
+            KAFKA_WRITER_TOPICS_MAX);
+        return NULL;
+    }
     rd_kafka_topic_t *topic = rd_kafka_topic_new(writer->kafka, name, NULL);
-    if (topic != NULL) writer->topic[writer->topics++] = topic;
-    return topic;
+    if (topic != NULL) return writer->topic[writer->topics++] = topic;
+    rd_kafka_resp_err_t code = rd_kafka_last_error();
+    error_set(err, ST_FATAL, (int)code, "kafka: topic '%s' cannot be used: %s", name,
+        rd_kafka_err2str(code));
+    return NULL;
 }
 
 static enum status topic_await(struct kafka_writer *writer, const char *name,
@@ -287,11 +297,8 @@ enum status kafka_writer_topic(struct kafka_writer *writer, const char *topic, i
     }
     if (status != ST_OK) return status;
 
-    rd_kafka_topic_t *held = topic_hold(writer, topic);
-    if (held == NULL) {
-        return error_set(err, ST_FATAL, 0, "kafka: topic '%s' is one too many, want at most %d",
-            topic, KAFKA_WRITER_TOPICS_MAX);
-    }
+    rd_kafka_topic_t *held = topic_hold(writer, topic, err);
+    if (held == NULL) return err->status;
     status = topic_await(writer, topic, held, &found, err);
     if (status == ST_OK) *have = found;
     return status;

@@ -172,7 +172,10 @@ enum status recording_open(struct recording **out, const char *path, struct erro
         recording_close(c);
         return status;
     }
-    if (is_zstd(c)) c->zstd = ZSTD_createDStream();
+    if (is_zstd(c) && (c->zstd = ZSTD_createDStream()) == NULL) {
+        recording_close(c);
+        return error_set(err, ST_FATAL, 0, "%s: no memory to decompress it", path);
+    }
     *out = c;
     return ST_OK;
 }

@@ -8,6 +8,7 @@
 #include "engine/metrics.h"
 #include "engine/stop.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,16 +97,22 @@ static void say_cost(const struct plan *plan)
         cost.state_bytes_per_series, cost.partial_bytes_s_most);
 }
 
-static void instance_name(struct worker *w)
+/* A name that another worker has too would fence both, so one that is not random will not do. */
+static enum status instance_name(struct worker *w, struct error *err)
 {
     unsigned char random[6] = {0};
     if (w->config->instance[0] != '\0') {
         snprintf(w->instance, sizeof(w->instance), "%s", w->config->instance);
-        return;
+        return ST_OK;
     }
-    if (getrandom(random, sizeof(random), 0) != sizeof(random)) random[0] = 1;
+    if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
+        return error_set(err, ST_FATAL, errno,
+            "the system gives no random numbers, which name this worker: set `instance` to a name "
+            "of its own, or allow getrandom()");
+    }
     snprintf(w->instance, sizeof(w->instance), "%02x%02x%02x%02x%02x%02x", random[0], random[1],
         random[2], random[3], random[4], random[5]);
+    return ST_OK;
 }
 
 /* Retry what a broker does not answer, saying so, until it does or the worker is stopped. */
@@ -341,7 +348,7 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     struct worker w = {.config = config, .plan = plan, .batch = *batch};
     enum status status = plan_init(plan, config, err);
     w.decoder = decoder_find(config->encoding);
-    instance_name(&w);
+    if (status == ST_OK) status = instance_name(&w, err);
     if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);

@@ -138,22 +138,24 @@ check_ranges() {
     echo "$checked random ranges: quantiles within 0.55 %"
 }
 
-# What Redis shows under prefix $1, as `weir_oracle shown` reads it.
+# What Redis shows under prefix $1, as `weir_oracle shown` reads it. One redis-cli asks for all keys.
 shown_lines() {
-    local key rest
-    redis-cli -u "$WEIR_TEST_REDIS" --scan --pattern "$1:*" | while read -r key; do
-        rest=${key#"$1":}
-        case "$rest" in
-        now:*)
-            redis-cli -u "$WEIR_TEST_REDIS" hgetall "$key" | paste - - | sed "s|^|now\t${rest#now:}\t|"
-            ;;
-        history:*)
-            rest=${rest#history:} # resolution:series:bucket
-            redis-cli -u "$WEIR_TEST_REDIS" hgetall "$key" | paste - - |
-                sed "s|^|history\t$(echo "${rest#*:}" | sed 's/:[^:]*$//')\t${rest%%:*} |"
-            ;;
-        esac
-    done
+    redis-cli -u "$WEIR_TEST_REDIS" --scan --pattern "$1:*" |
+        awk -v skip=$((${#1} + 2)) '{ # now:SERIES, or history:RESOLUTION:SERIES:BUCKET
+            series = substr($0, skip)
+            kind = series; sub(/:.*/, "", kind); sub(/[^:]*:/, "", series)
+            at = kind "\\t"
+            if (kind == "history") {
+                resolution = series; sub(/:.*/, "", resolution)
+                sub(/[^:]*:/, "", series); sub(/:[^:]*$/, "", series)
+                at = at series "\\t" resolution " "
+            } else if (kind == "now") at = at series "\\t"
+            else next
+            printf "echo \"=%s\"\nhgetall \"%s\"\n", at, $0
+        }' | redis-cli -u "$WEIR_TEST_REDIS" |
+        awk '/^=/ { at = substr($0, 2); odd = 0; next }
+            (odd = !odd) { field = $0; next }
+            { printf "%s%s\t%s\n", at, field, $0 }'
 }
 
 # Redis shows what the rows topic of $1 says: the newest rolling rows, and all history.

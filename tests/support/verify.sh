@@ -67,6 +67,9 @@ step "clang, warnings are errors; unit tests"
 build clang
 tests build/clang -L unit
 
+step "every call of a worker's that can fail, failed once, with the real Kafka and Redis"
+FAILING_CASES=all bash tests/support/with_servers.sh bash tests/flow/test_failing_calls.sh build/clang || exit 1
+
 step "ThreadSanitizer: unit tests"
 build tsan
 PRELOAD=$PWD/build/tsan/threads.so
