@@ -218,7 +218,7 @@ static void plan_open(struct random *random)
         (unsigned)random_below(random, 5), (unsigned)(random_coin(random) ? 10 : 60),
         (unsigned)partitions, windows[w], history[random_below(random, 3)],
         views[random_below(random, 3)], 20U << random_below(random, 5),
-        100U << random_below(random, 8), times[random_coin(random)], operators[scored]);
+        50U << random_below(random, 7), times[random_coin(random)], operators[scored]);
     bool tight = random_once_in(random, 3) && !world.wide;
     buffer_print(&yaml, "limits: {series: %u, series_per_service: %u, series_idle: %s%s}\n",
         tight ? 12U : 10000U, tight ? 5U : 5000U, random_coin(random) ? "1m" : "24h",

@@ -36,11 +36,18 @@ struct run {
     struct totals_of_round totals;
 };
 
-static double seconds_now(void)
+static double began_s;
+
+static double seconds_of(clockid_t id)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(id, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static double seconds_since(void)
+{
+    return seconds_of(CLOCK_MONOTONIC) - began_s;
 }
 
 static void command_print(const struct round_options *round)
@@ -59,8 +66,8 @@ static void command_print(const struct round_options *round)
 /* An assert in what is simulated is a difference, too. */
 static void on_abort(int signal_number)
 {
-    printf("seed %" PRIu64 ": the owner or the reference died of signal %d\n", world.options.seed,
-        signal_number);
+    printf("seed %" PRIu64 ", %.1f s: the owner or the reference died of signal %d\n",
+        world.options.seed, seconds_since(), signal_number);
     command_print(&world.options);
     fflush(stdout);
     _exit(1);
@@ -104,12 +111,13 @@ static void totals_add_round(struct totals_of_round *to, const struct totals_of_
         sum[i] += add[i];
 }
 
-static void totals_print(const struct totals_of_round *t, uint64_t rounds, double seconds)
+static void totals_print(const struct totals_of_round *t, uint64_t rounds)
 {
-    printf("%" PRIu64 " rounds, no difference: %" PRIu64 " steps (%.1f million a minute), %" PRIu64
-           " partials applied by owners (%" PRIu64 " of them again), %" PRIu64
-           " records and %" PRIu64 " states compared\n",
-        rounds, t->steps, (double)t->steps / seconds * 60 / 1e6, t->partials, t->re_runs, t->rows,
+    double cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    printf("%" PRIu64 " rounds, no difference: %" PRIu64
+           " steps (%.1f million a minute of CPU), %" PRIu64 " partials applied by owners (%" PRIu64
+           " of them again), %" PRIu64 " records and %" PRIu64 " states compared\n",
+        rounds, t->steps, (double)t->steps / cpu_s * 60 / 1e6, t->partials, t->re_runs, t->rows,
         t->states);
     printf("crashes %" PRIu64 ", zombies %" PRIu64 ", rebalances %" PRIu64 ", commits %" PRIu64
            ", refused %" PRIu64 ", deletions %" PRIu64 ", source offsets lost %" PRIu64
@@ -120,14 +128,14 @@ static void totals_print(const struct totals_of_round *t, uint64_t rounds, doubl
 
 static int rounds_run(struct run *run)
 {
-    double began = seconds_now();
+    began_s = seconds_of(CLOCK_MONOTONIC);
     uint64_t done = 0;
-    while (run->seconds > 0 ? seconds_now() - began < run->seconds : done < run->rounds) {
+    while (run->seconds > 0 ? seconds_since() < run->seconds : done < run->rounds) {
         round_run(&run->round);
         totals_add_round(&run->totals, &world.totals);
         if (world.failed) {
             printf("seed %" PRIu64 ", round %" PRIu64 ", %.1f s: a difference\n%s\n",
-                run->round.seed, done + 1, seconds_now() - began, world.reason);
+                run->round.seed, done + 1, seconds_since(), world.reason);
             command_print(&run->round);
             signal(SIGABRT, SIG_DFL);
             shrink(&run->round, world.epochs);
@@ -138,7 +146,7 @@ static int rounds_run(struct run *run)
         done++;
         run->round.seed++;
     }
-    totals_print(&run->totals, done, seconds_now() - began);
+    totals_print(&run->totals, done);
     return 0;
 }
 

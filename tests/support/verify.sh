@@ -67,6 +67,10 @@ step "clang, warnings are errors; unit tests"
 build clang
 tests build/clang -L unit
 
+seed=$RANDOM
+step "the simulator, 60 s from seed $seed"
+build/clang/tests/weir_simulator --seconds 60 --seed "$seed" || exit 1
+
 step "ThreadSanitizer: unit tests"
 build tsan
 PRELOAD=$PWD/build/tsan/threads.so
@@ -76,7 +80,7 @@ PRELOAD=
 
 step "AddressSanitizer and UBSan: unit tests, and flow tests with the real Kafka and Redis"
 build asan
-tests build/asan -R "^unit/|$FLOWS_UNDER_ASAN"
+tests build/asan -R "^unit/|^simulator/|$FLOWS_UNDER_ASAN"
 
 step "fuzzers, $FUZZ_SECONDS s each, two at a time"
 build fuzz
