@@ -200,8 +200,7 @@ static void plan_open(struct random *random)
         "rules: [{name: slow, column: latency_p95_ms, above: 60},\n"
         "        {name: failing, column: error_ratio, above: 0.2, window: 1m, for: 3s}]\n"};
     static const char *const history[] = {"[{resolution: pane, retain: 1h}]",
-        "[{resolution: 1s, retain: 1h, sketches: true}, {resolution: 6s, retain: 1h, sketches: "
-        "true}]",
+        "[{resolution: pane, retain: 1h, sketches: true}, {resolution: 6s, retain: 1h}]",
         "[{resolution: 6s, retain: 1h}]"};
     static const char *const views[] = {"[[service]]", "[[service], [service, operation, kind]]",
         "[[operation], [service, operation]]"};

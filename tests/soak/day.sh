@@ -3,12 +3,13 @@
 #
 #     tests/soak/day.sh BUILD_FOLDER
 #
-#     DAY_SERIES=10000 DAY_HOURS=24 DAY_PANE=10s DAY_RATE=20 (spans a second)
+#     DAY_SERIES=10000 DAY_HOURS=24 DAY_PANE=10s DAY_RATE=20 (spans a second) DAY_SPEED=240 (times)
 #
-# Two workers read it in `time: records`; one of them is killed with -9 and started again each few hours of
-# event time. Each simulated hour prints a line. It fails if the last quarter of the day is more than 10 %
-# above the middle half in any column. There is no history in Redis: what is kept there for a time is
-# kept for a time of the wall clock, which a compressed day cannot show.
+# `weir generate --speed` writes the day in minutes while two workers read it in `time: records`; one of them
+# is killed with -9 and started again each few hours of event time. Each simulated hour prints a line. It
+# fails if the last quarter of the day is more than 10 % above the middle half in any column. There is no
+# history in Redis: what is kept there for a time is kept for a time of the wall clock, which a compressed
+# day cannot show.
 . "$(dirname "$0")/../flow/common.sh"
 need_kafka
 need_own_redis
@@ -16,6 +17,7 @@ SERIES=${DAY_SERIES:-10000}
 HOURS=${DAY_HOURS:-24}
 PANE=${DAY_PANE:-10s}
 RATE=${DAY_RATE:-20}
+SPEED=${DAY_SPEED:-240}
 RESTART_HOURS=${DAY_RESTART_HOURS:-4}
 STUCK_S=300 # an hour of event time that takes longer than this
 
@@ -25,17 +27,16 @@ batch: 30s
 services: {one: {operations: {any: {latency: 20ms, spread: 0.8, errors: 1%}}}}
 entries: [{to: one any, rate: $RATE}]
 YAML
-"$WEIR" generate --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --partitions 4 --no-live \
-    --config "$WORK/day.yaml" --since "${HOURS}h" --names "$SERIES" --seed 3 >"$WORK/generate.log" 2>&1 ||
-    fail "weir generate"
-tail -1 "$WORK/generate.log"
+"$WEIR" generate --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --partitions 4 --no-live --speed "$SPEED" \
+    --config "$WORK/day.yaml" --since "${HOURS}h" --names "$SERIES" --seed 3 >"$WORK/generate.log" 2>&1 &
+SERVERS_PIDS+=($!)
 began=$(date +%s)
 first=$((began - HOURS * 3600))
 
 declare -A PID PORT
 start() {
     PORT[$1]=$(servers_free_port)
-    "$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "$WEIR_TEST_REDIS" --until-end \
+    "$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "$WEIR_TEST_REDIS" \
         --name "$RUN" --set redis.prefix="$RUN" --set instance="$1" --set time=records --set start=earliest \
         --set http.listen=127.0.0.1:"${PORT[$1]}" --set partitions=2 --set pane="$PANE" --set windows='[1h]' \
         --set views='[[service, operation]]' --set history='[]' --set lateness=1m --set max_ahead=30m \
@@ -84,14 +85,15 @@ sample() {
                $6 / 1048576, $7 / 1048576, $8 }' | tee -a "$WORK/table"
 }
 
-echo "$SERIES series, $HOURS h, $RATE spans a second, panes of $PANE, window 1h, two workers"
+echo "$SERIES series, $HOURS h in $((HOURS * 3600 / SPEED)) s, $RATE spans a second, panes of $PANE, window 1h, two workers"
 printf '%4s %7s %7s %10s %10s %12s %9s %9s\n' hour wall_s series rss_MiB state_MiB snapshot_MiB redis_MiB restarts
 RESTARTS=0
 : >"$WORK/table"
 start a
 start b
 hour=0 next=a restart_at=$RESTART_HOURS since=$(date +%s)
-while alive; do
+while [ "$hour" -lt $((HOURS - 1)) ]; do
+    alive || fail "a worker ended by itself"
     sleep 0.5
     watermark=$(metrics | of_metric weir_watermark_seconds min)
     [ -n "$watermark" ] || watermark=0
@@ -106,6 +108,7 @@ while alive; do
     [ $next = a ] && next=b || next=a
     RESTARTS=$((RESTARTS + 1)) restart_at=$((at + RESTART_HOURS))
 done
+for w in a b; do kill "${PID[$w]}"; done
 for w in a b; do wait "${PID[$w]}" || fail "worker $w ended with exit code $?"; done
 [ $RESTARTS -gt 0 ] || fail "no worker was restarted"
 ! grep -h 'audit:' "$WORK"/[ab].log || fail "the audit speaks up"
