@@ -13,7 +13,7 @@ TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-
 # ctest keeps to itself what a test that was skipped said.
 TEST_LOG = build/test/tests/Testing/Temporary/LastTest.log
 
-.PHONY: help build demo test soak mutations verify bench format install clean
+.PHONY: help build demo test soak mutations verify bench day format install clean
 
 help:
 	@echo 'make build     the program: build/release/weir'
@@ -26,6 +26,7 @@ help:
 	@echo 'make mutations takes each safeguard away and sees that the faults find it out (about 15 minutes)'
 	@echo 'make verify    clang, sanitizers, fuzzers and the real servers under them (at most 60 minutes)'
 	@echo 'make bench     speed in memory and from a real broker'
+	@echo 'make day       a day over 10 000 series in minutes, with restarts: does anything grow?'
 	@echo 'make format    clang-format over all sources'
 	@echo 'make install   build/release/weir to PREFIX (default /usr/local)'
 	@echo 'make clean     remove build/'
@@ -68,6 +69,12 @@ bench:
 	cmake --build build/bench -j$(JOBS)
 	@for bench in build/bench/bench/bench_*; do $$bench && echo || exit 1; done
 	@bash bench/pipeline/run.sh build/bench || [ $$? = 77 ]
+
+day:
+	@$(PACKAGES) test
+	cmake -B build/test $(TEST_BUILD)
+	cmake --build build/test -j$(JOBS) --target weir
+	bash tests/soak/day.sh build/test
 
 format:
 	@$(PACKAGES) format

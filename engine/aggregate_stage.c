@@ -37,7 +37,7 @@ struct shard {
     int64_t snapshot_first;    /* its first record in <name>.state */
     bool trim;                 /* a snapshot was committed: what only older ones need may go */
     struct aggregate_counts said;
-    struct metric *watermark, *series, *bytes, *lag;
+    struct metric *watermark, *series, *bytes, *lag, *snapshot;
 };
 
 struct aggregate_stage {
@@ -58,6 +58,7 @@ static void shard_release(struct shard *shard)
     metric_clear(shard->series);
     metric_clear(shard->bytes);
     metric_clear(shard->lag);
+    metric_clear(shard->snapshot);
 }
 
 static void shards_forget(struct aggregate_stage *s)
@@ -116,6 +117,7 @@ static enum status shard_load(
         "partition=\"%d\"", from->partition);
     shard->lag = metric_of(METRIC_GAUGE, "weir_partials_lag_records", "Partials not yet applied.",
         "partition=\"%d\"", from->partition);
+    shard->snapshot = snapshot_bytes(from->partition);
     shard->aggregate = aggregate_new(w->plan, (uint32_t)from->partition);
     if (from->metadata[0] != '\0') aggregate_metadata_read(&shard->metadata, from->metadata);
     if (shard->metadata.manifest >= 0) {

@@ -3,6 +3,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "engine/metrics.h"
 #include "schemas/wire.h"
 
 #include <stdlib.h>
@@ -58,6 +59,12 @@ static enum status send_manifest(const struct manifest *m, struct kafka *kafka, 
     return status == ST_OK ? flushed : status;
 }
 
+struct metric *snapshot_bytes(int32_t partition)
+{
+    return metric_of(METRIC_GAUGE, "weir_snapshot_bytes",
+        "Size of the newest snapshot that was written.", "partition=\"%d\"", partition);
+}
+
 enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafka *kafka,
     const char *topic, int32_t partition, int64_t partials_offset, int64_t *manifest,
     int64_t *first, struct error *err)
@@ -75,7 +82,10 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
     enum status status = send_chunks(&state, kafka, topic, partition, m.chunk, chunks, err);
     if (status == ST_OK) status = send_manifest(&m, kafka, topic, partition, manifest, err);
     failpoint("snapshot", "manifest");
-    if (status == ST_OK) *first = m.chunk[0];
+    if (status == ST_OK) {
+        *first = m.chunk[0];
+        metric_set(snapshot_bytes(partition), (double)m.bytes);
+    }
     free(m.chunk);
     buffer_release(&state);
     return status;

@@ -8,6 +8,7 @@
 
 #include "engine/aggregate.h"
 #include "engine/kafka_observer.h"
+#include "engine/metrics.h"
 
 /*
  * Write the state inside the open transaction of `kafka`.
@@ -30,5 +31,8 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
 enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, const char *topic,
     int32_t partition, int64_t manifest, int64_t *partials_offset, int64_t *first,
     struct error *err) MUST_USE;
+
+/* The gauge that snapshot_write sets; its owner clears it when the partition goes. */
+struct metric *snapshot_bytes(int32_t partition);
 
 #endif

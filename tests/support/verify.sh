@@ -69,6 +69,9 @@ tests build/clang -L unit
 
 step "every call of a worker's that can fail, failed once, with the real Kafka and Redis"
 FAILING_CASES=all bash tests/support/with_servers.sh bash tests/flow/test_failing_calls.sh build/clang || exit 1
+seed=$RANDOM
+step "the simulator, 60 s from seed $seed"
+build/clang/tests/weir_simulator --seconds 60 --seed "$seed" || exit 1
 
 step "ThreadSanitizer: unit tests"
 build tsan
@@ -79,7 +82,7 @@ PRELOAD=
 
 step "AddressSanitizer and UBSan: unit tests, and flow tests with the real Kafka and Redis"
 build asan
-tests build/asan -R "^unit/|$FLOWS_UNDER_ASAN"
+tests build/asan -R "^unit/|^simulator/|$FLOWS_UNDER_ASAN"
 
 step "fuzzers, $FUZZ_SECONDS s each, two at a time"
 build fuzz
