@@ -6,6 +6,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/memory.h"
+#include "engine/base/secret.h"
 #include "engine/config_shapes.h"
 
 #include <errno.h>
@@ -178,7 +179,12 @@ enum status config_load_bytes(struct config *config, const char *origin, struct 
 
 static enum status read_failed(const char *path, struct error *err)
 {
-    return error_set(err, ST_FATAL, errno, "%s: cannot be read: %s", path, strerror(errno));
+    int code = errno;
+    char *shown = memory_text(path, strlen(path)); /* it may be a URL by mistake */
+    secret_mask(shown);
+    error_set(err, ST_FATAL, code, "%.200s: cannot be read: %s", shown, strerror(code));
+    free(shown);
+    return ST_FATAL;
 }
 
 /* At most one byte more than is taken, so that the limit shows. */

@@ -105,6 +105,7 @@ struct config {
 
     struct {
         const char *listen; /* "127.0.0.1:9464"; "" = no HTTP */
+        const char *token;  /* what clients must show; "" = none, on loopback only */
     } http;
 
     struct {

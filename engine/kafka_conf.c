@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/base/secret.h"
 #include "engine/kafka_refusal.h"
 #include "engine/metrics.h"
 
@@ -92,7 +93,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, 
         const struct kafka_setting *s = &config->kafka[i];
         if (rd_kafka_conf_set(conf, s->key, s->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
             continue;
-        error_set(err, ST_FATAL, 0, "kafka.%s: %s", s->key, why);
+        error_set(err, ST_FATAL, 0, "kafka.%s: %s", s->key,
+            secret_is_key(s->key) ? "its value will not do" : why);
         rd_kafka_conf_destroy(conf);
         return NULL;
     }

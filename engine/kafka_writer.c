@@ -6,6 +6,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/base/secret.h"
 #include "engine/kafka_refusal.h"
 
 #include <assert.h>
@@ -105,8 +106,9 @@ static enum status conf_set(
         rd_kafka_conf_res_t res =
             rd_kafka_conf_set(conf, setting[i].key, setting[i].value, why, sizeof(why));
         if (res != RD_KAFKA_CONF_OK) {
+            bool hidden = secret_is_key(setting[i].key);
             return error_set(err, ST_FATAL, 0, "kafka: %s=%s is refused: %s", setting[i].key,
-                setting[i].value, why);
+                hidden ? "***" : setting[i].value, hidden ? "its value will not do" : why);
         }
     }
     return ST_OK;

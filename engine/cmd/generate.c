@@ -1,5 +1,6 @@
 /* weir generate: a simulated shop sends its spans to Kafka. */
 #include "engine/base/clock.h"
+#include "engine/base/node.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
 #include "engine/kafka_writer.h"
@@ -253,7 +254,8 @@ static int generate_run(int argc, char **argv)
     if (status != ST_OK) {
         code = command_misused(&command_generate, "%s", err.text);
     } else if (arguments.count > 0) {
-        code = command_misused(&command_generate, "\"%s\" is not an option", arguments.rest[0]);
+        code = command_misused(
+            &command_generate, "\"%s\" is not an option", node_show(arguments.rest[0]).text);
     } else {
         stop_on_signals();
         code = generate_to(&generator, setting, options.kafka.count);

@@ -8,7 +8,7 @@
 #        BROKER_EXPIRED     as BROKER_SASL, but its certificate has expired
 #        DIR/ca.pem, DIR/other-ca.pem; DIR/shop.pem and DIR/shop.key
 #
-# Users have SECURE_PASSWORD, those of SCRAM with a further `x`. Certificates name localhost.
+# Users have no rights but SECURE_SUPERUSER, where that is set. They have SECURE_PASSWORD, those of SCRAM with a further `x`. Certificates name localhost.
 
 SECURE_PASSWORD=hunter2-$RANDOM-secret
 
@@ -34,7 +34,7 @@ listeners=PLAINTEXT://127.0.0.1:$plain,CONTROLLER://127.0.0.1:$controller,TLS://
 advertised.listeners=PLAINTEXT://127.0.0.1:$plain,TLS://localhost:$((plain + 1)),SASL://localhost:$((plain + 2)),EXPIRED://localhost:$((plain + 3))
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,TLS:SSL,SASL:SASL_SSL,EXPIRED:SASL_SSL
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS
+super.users=User:ANONYMOUS${SECURE_SUPERUSER:+;User:$SECURE_SUPERUSER}
 ssl.keystore.type=PEM
 ssl.keystore.location=$dir/broker.both
 ssl.truststore.type=PEM
