@@ -13,7 +13,7 @@ TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-
 # ctest keeps to itself what a test that was skipped said.
 TEST_LOG = build/test/tests/Testing/Temporary/LastTest.log
 
-.PHONY: help build demo test verify bench format install clean
+.PHONY: help build demo test verify coverage bench format install clean
 
 help:
 	@echo 'make build     the program: build/release/weir'
@@ -22,6 +22,7 @@ help:
 	@echo 'make test      all tests, with a real Kafka and a real Redis (at most 15 minutes)'
 	@echo '               (TESTS=flow/test_oracle make test runs those whose name matches)'
 	@echo 'make verify    clang, sanitizers, fuzzers and the real servers under them (at most 60 minutes)'
+	@echo 'make coverage  how many lines the tests run, per folder (TESTS=^unit/ make coverage: by those tests)'
 	@echo 'make bench     speed in memory and from a real broker'
 	@echo 'make format    clang-format over all sources'
 	@echo 'make install   build/release/weir to PREFIX (default /usr/local)'
@@ -49,6 +50,10 @@ test:
 verify:
 	@$(PACKAGES) verify
 	bash tests/support/verify.sh
+
+coverage:
+	@$(PACKAGES) coverage
+	TESTS='$(TESTS)' bash tests/support/coverage.sh
 
 bench:
 	@$(PACKAGES) bench
