@@ -13,7 +13,7 @@ TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-
 # ctest keeps to itself what a test that was skipped said.
 TEST_LOG = build/test/tests/Testing/Temporary/LastTest.log
 
-.PHONY: help build demo test soak mutations verify bench day format install clean
+.PHONY: help build demo test soak mutations verify coverage bench day format install clean
 
 help:
 	@echo 'make build     the program: build/release/weir'
@@ -25,6 +25,7 @@ help:
 	@echo '               (MINUTES=30 make soak; SEED=n begins with that seed)'
 	@echo 'make mutations takes each safeguard away and sees that the faults find it out (about 15 minutes)'
 	@echo 'make verify    clang, sanitizers, fuzzers and the real servers under them (at most 60 minutes)'
+	@echo 'make coverage  how many lines the tests run, per folder (TESTS=^unit/ make coverage: by those tests)'
 	@echo 'make bench     speed in memory and from a real broker'
 	@echo 'make day       a day over 10 000 series in minutes, with restarts: does anything grow?'
 	@echo 'make format    clang-format over all sources'
@@ -62,6 +63,10 @@ soak mutations:
 verify:
 	@$(PACKAGES) verify
 	bash tests/support/verify.sh
+
+coverage:
+	@$(PACKAGES) coverage
+	TESTS='$(TESTS)' bash tests/support/coverage.sh
 
 bench:
 	@$(PACKAGES) bench

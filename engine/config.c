@@ -6,6 +6,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/memory.h"
+#include "engine/base/secret.h"
 #include "engine/config_shapes.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@ struct config_memory {
     struct pool pool;
     struct option option[OPTIONS_MAX]; /* config_options[], then one per window operator */
     const struct node *chosen[OPTIONS_MAX];
+    struct node kafka; /* --set kafka.KEY=VALUE, which goes beside and before the file's */
+    struct node **kafka_last;
 };
 
 /* What each operator is when the config does not mention it; one not named here is off. */
@@ -36,6 +39,8 @@ static const char *operator_fallback(const char *name)
 static struct config_memory *memory_new(void)
 {
     struct config_memory *m = memory_zeroed(1, sizeof(*m));
+    m->kafka = (struct node){.kind = NODE_MAP, .text = "", .origin = "command line"};
+    m->kafka_last = &m->kafka.first;
     size_t count = 0;
     for (const struct option *o = config_options; o->key != NULL && count < OPTIONS_MAX - 1; o++)
         m->option[count++] = *o;
@@ -101,6 +106,19 @@ static enum status setting_read(
     return ST_OK;
 }
 
+/* librdkafka's keys have dots of their own, so they are not looked for in the table. */
+static bool is_kafka_setting(struct config_memory *m, const struct node *map)
+{
+    static const char prefix[] = "kafka.";
+    struct node *entry = map->first;
+    if (strncmp(entry->key, prefix, strlen(prefix)) != 0) return false;
+    entry->key += strlen(prefix);
+    *m->kafka_last = entry;
+    m->kafka_last = &entry->next;
+    m->kafka.count++;
+    return true;
+}
+
 /* Each goes before the file's and before earlier ones. */
 static enum status settings_choose(
     struct config_memory *m, const char *const *settings, struct error *err)
@@ -108,7 +126,8 @@ static enum status settings_choose(
     for (const char *const *s = settings; s != NULL && *s != NULL; s++) {
         struct node map;
         enum status status = setting_read(*s, &m->pool, &map, err);
-        if (status == ST_OK) status = options_choose(m->option, &map, m->chosen, err);
+        if (status == ST_OK && !is_kafka_setting(m, &map))
+            status = options_choose(m->option, &map, m->chosen, err);
         if (status != ST_OK) return status;
     }
     return ST_OK;
@@ -121,7 +140,8 @@ static enum status shapes_read(struct config *config, struct error *err)
     if (status == ST_OK) status = config_read_views(config, chosen_for(m, "views"), err);
     if (status == ST_OK)
         status = config_read_history(config, chosen_for(m, "history"), &m->pool, err);
-    if (status == ST_OK) status = config_read_kafka(config, chosen_for(m, "kafka"), &m->pool, err);
+    if (status == ST_OK)
+        status = config_read_kafka(config, chosen_for(m, "kafka"), &m->kafka, &m->pool, err);
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         if (status != ST_OK) break;
         status = config_read_operators(config, *op, chosen_for(m, (*op)->name), &m->pool, err);
@@ -159,7 +179,12 @@ enum status config_load_bytes(struct config *config, const char *origin, struct 
 
 static enum status read_failed(const char *path, struct error *err)
 {
-    return error_set(err, ST_FATAL, errno, "%s: cannot be read: %s", path, strerror(errno));
+    int code = errno;
+    char *shown = memory_text(path, strlen(path)); /* it may be a URL by mistake */
+    secret_mask(shown);
+    error_set(err, ST_FATAL, code, "%.200s: cannot be read: %s", shown, strerror(code));
+    free(shown);
+    return ST_FATAL;
 }
 
 /* At most one byte more than is taken, so that the limit shows. */

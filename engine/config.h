@@ -106,6 +106,7 @@ struct config {
 
     struct {
         const char *listen; /* "127.0.0.1:9464"; "" = no HTTP */
+        const char *token;  /* what clients must show; "" = none, on loopback only */
     } http;
 
     struct {
@@ -145,6 +146,8 @@ enum status config_error(const struct config *config, const char *key, struct er
     const char *format, ...) PRINTF_LIKE(4, 5);
 /* Whether `key` was written, in the file or on the command line, and is not the built-in default. */
 bool config_given(const struct config *config, const char *key);
+/* ST_FATAL if this setting of librdkafka leaves a broker unverified, or names no SASL mechanism. */
+enum status config_kafka_secure(const char *key, const char *value, struct error *err) MUST_USE;
 /* Everything that can be judged key by key or between keys, without a plan. */
 enum status config_check(const struct config *config, struct error *err) MUST_USE;
 

@@ -3,6 +3,7 @@
 #include "engine/base/duration.h"
 #include "engine/base/quantity.h"
 #include "engine/config.h"
+#include "engine/metrics.h"
 #include "schemas/decoder.h"
 #include "schemas/row.h"
 #include "schemas/span.h"
@@ -220,15 +221,12 @@ static enum status check_redis_url(const struct config *c, struct error *err)
 
 static enum status check_listen(const struct config *c, struct error *err)
 {
-    const char *listen = c->http.listen, *colon = strrchr(listen, ':');
-    if (*listen == '\0') return ST_OK;
-    if (colon != NULL && colon > listen && colon[1] != '\0' &&
-        strspn(colon + 1, "0123456789") == strlen(colon + 1) && strlen(colon + 1) <= 5 &&
-        atol(colon + 1) <= 65535)
-        return ST_OK;
-    return config_error(c, "http.listen", err,
-        "\"%s\" is not an address; write host:port, as in 127.0.0.1:9464, or \"\" for none",
-        node_show(listen).text);
+    struct error why;
+    if (c->http.listen[0] == '\0') return ST_OK;
+    if (http_check(c->http.listen, c->http.token, &why) == ST_OK) return ST_OK;
+    bool token = strncmp(why.text, "http.token ", 11) == 0;
+    return token ? config_error(c, "http.token", err, "%s", why.text + 11)
+                 : config_error(c, "http.listen", err, "%s", why.text);
 }
 
 static enum status check_multiple(

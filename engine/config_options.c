@@ -97,6 +97,8 @@ const struct option config_options[] = {
 
     KEY("http.listen", TEXT, http.listen, "127.0.0.1:9464",
         "address of /metrics, /healthz, /readyz; empty: none"),
+    KEY("http.token", TEXT, http.token, "",
+        "what clients must show; needed where other machines reach http.listen"),
     CHOICE("log.level", log.level, level_names, "info", "debug | info | warn | error"),
     CHOICE("log.format", log.format, format_names, "logfmt", "logfmt | json"),
 

@@ -212,6 +212,44 @@ static const struct {
     {"test.mock.num.brokers", "each client would get a broker of its own; use `weir demo`"},
 };
 
+/* Settings that may only have the value which they have anyway: others let anyone in between. */
+static const struct {
+    const char *key, *want;
+} kafka_pinned[] = {
+    {"enable.ssl.certificate.verification", "true"},
+    {"ssl.endpoint.identification.algorithm", "https"},
+};
+
+static enum status check_mechanism(const char *value, struct error *err)
+{
+    static const char *const known[] = {
+        "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i], value) == 0) return ST_OK;
+    }
+    return error_set(err, ST_FATAL, 0,
+        "sasl.mechanism: \"%s\" is not known; known are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, "
+        "GSSAPI, "
+        "OAUTHBEARER",
+        node_show(value).text);
+}
+
+enum status config_kafka_secure(const char *key, const char *value, struct error *err)
+{
+    if (strcmp(key, "sasl.mechanism") == 0 || strcmp(key, "sasl.mechanisms") == 0)
+        return check_mechanism(value, err);
+    for (size_t i = 0; i < sizeof(kafka_pinned) / sizeof(kafka_pinned[0]); i++) {
+        if (strcmp(kafka_pinned[i].key, key) != 0 || strcmp(kafka_pinned[i].want, value) == 0)
+            continue;
+        return error_set(err, ST_FATAL, 0,
+            "%s: only %s is taken: else whoever stands between weir and the brokers can read and "
+            "change everything. Leave it out; set ssl.ca.location to the CA's file, and name "
+            "brokers as their certificates do",
+            key, kafka_pinned[i].want);
+    }
+    return ST_OK;
+}
+
 static enum status check_kafka_key(const struct node *entry, struct error *err)
 {
     for (size_t i = 0; i < sizeof(kafka_refused) / sizeof(kafka_refused[0]); i++) {
@@ -222,26 +260,41 @@ static enum status check_kafka_key(const struct node *entry, struct error *err)
     if (entry->kind != NODE_TEXT || node_is_null(entry))
         return node_error(
             entry, "kafka", err, "%s: want a single value", node_show(entry->key).text);
-    return ST_OK;
+    struct error why;
+    if (config_kafka_secure(entry->key, entry->text, &why) == ST_OK) return ST_OK;
+    return node_error(entry, "kafka", err, "%s", why.text);
 }
 
-enum status config_read_kafka(
-    struct config *config, const struct node *node, struct pool *pool, struct error *err)
+/* A setting of the command line takes the place of the file's. */
+static void kafka_put(struct config *config, const struct node *entry)
+{
+    size_t i = 0;
+    while (i < config->kafka_settings && strcmp(config->kafka[i].key, entry->key) != 0)
+        i++;
+    if (i == config->kafka_settings) config->kafka_settings++;
+    config->kafka[i] = (struct kafka_setting){entry->key, entry->text};
+}
+
+enum status config_read_kafka(struct config *config, const struct node *node,
+    const struct node *more, struct pool *pool, struct error *err)
 {
     if (node->kind != NODE_MAP)
         return node_error(node, "kafka", err,
             "want librdkafka keys with values, as in "
             "{security.protocol: sasl_ssl}");
-    if (node->count > KAFKA_SETTINGS_MAX)
-        return node_error(
-            node, "kafka", err, "%zu keys, at most %d are taken", node->count, KAFKA_SETTINGS_MAX);
+    if (node->count + more->count > KAFKA_SETTINGS_MAX)
+        return node_error(node, "kafka", err, "%zu keys, at most %d are taken",
+            node->count + more->count, KAFKA_SETTINGS_MAX);
 
-    config->kafka = pool_take(pool, (node->count + 1) * sizeof(*config->kafka));
+    config->kafka = pool_take(pool, (node->count + more->count + 1) * sizeof(*config->kafka));
     config->kafka_settings = 0;
-    for (const struct node *e = node->first; e != NULL; e = e->next) {
-        enum status status = check_kafka_key(e, err);
-        if (status != ST_OK) return status;
-        config->kafka[config->kafka_settings++] = (struct kafka_setting){e->key, e->text};
+    const struct node *const maps[] = {node, more};
+    for (int i = 0; i < 2; i++) {
+        for (const struct node *e = maps[i]->first; e != NULL; e = e->next) {
+            enum status status = check_kafka_key(e, err);
+            if (status != ST_OK) return status;
+            kafka_put(config, e);
+        }
     }
     return ST_OK;
 }

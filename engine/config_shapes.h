@@ -17,8 +17,9 @@ enum status config_read_views(
     struct config *config, const struct node *node, struct error *err) MUST_USE;
 enum status config_read_history(
     struct config *config, const struct node *node, struct pool *pool, struct error *err) MUST_USE;
-enum status config_read_kafka(
-    struct config *config, const struct node *node, struct pool *pool, struct error *err) MUST_USE;
+/* more  `--set kafka.KEY=VALUE`: goes beside and before `node` */
+enum status config_read_kafka(struct config *config, const struct node *node,
+    const struct node *more, struct pool *pool, struct error *err) MUST_USE;
 enum status config_read_operators(struct config *config, const struct window_operator *op,
     const struct node *node, struct pool *pool, struct error *err) MUST_USE;
 

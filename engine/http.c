@@ -4,14 +4,14 @@
  * One thread serves all, as no page takes long to make. The listening socket is ours, so that a
  * port in use is said as such.
  */
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/http_address.h"
 #include "engine/metrics.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,20 +19,11 @@
 #include <microhttpd.h>
 
 enum {
-    LISTEN_BYTES_MAX = 64,
-    CONNECTIONS_MAX = 32,
+    CONNECTIONS_MAX = 32,         /* one more, and the oldest gives way */
+    CONNECTIONS_ENDING_MAX = 32,  /* given way, not closed yet */
     CONNECTION_BYTES_MAX = 16384, /* of a request, headers included */
     IDLE_SECONDS_MAX = 10,
     BACKLOG = 16,
-};
-
-struct address {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    };
-    socklen_t bytes;
 };
 
 struct page {
@@ -40,9 +31,19 @@ struct page {
     const char *help;
     const char *content_type;
     unsigned (*print)(struct buffer *out); /* returns the HTTP status */
+    bool open;                             /* for everybody, token or not */
 };
 
 static struct MHD_Daemon *daemon_;
+static char token_[HTTP_TOKEN_BYTES_MAX + 1]; /* "": none is asked for */
+
+/* Only the server's thread touches these. */
+struct client {
+    int fd; /* -1: none, or told to end */
+    uint64_t number;
+};
+static struct client clients[CONNECTIONS_MAX + CONNECTIONS_ENDING_MAX];
+static uint64_t clients_seen;
 
 static unsigned metrics_page(struct buffer *out)
 {
@@ -65,10 +66,10 @@ static const char plain_text[] = "text/plain; charset=utf-8";
 
 static const struct page pages[] = {
     {"/metrics", "numbers about this worker, in Prometheus text format",
-        "text/plain; version=0.0.4; charset=utf-8", metrics_page},
-    {"/healthz", "200 while the process runs", plain_text, health_page},
+        "text/plain; version=0.0.4; charset=utf-8", metrics_page, false},
+    {"/healthz", "200 while the process runs", plain_text, health_page, true},
     {"/readyz", "200 when every part can do its work, else 503; one line a part", plain_text,
-        ready_page},
+        ready_page, false},
 };
 enum { PAGES = sizeof(pages) / sizeof(pages[0]) };
 
@@ -86,8 +87,15 @@ static unsigned refused_page(struct buffer *out)
     return MHD_HTTP_METHOD_NOT_ALLOWED;
 }
 
-static const struct page missing = {"", "", plain_text, missing_page};
-static const struct page refused = {"", "", plain_text, refused_page};
+static unsigned strange_page(struct buffer *out)
+{
+    buffer_print(out, "This needs a header: Authorization: Bearer, and weir's http.token.\n");
+    return MHD_HTTP_UNAUTHORIZED;
+}
+
+static const struct page missing = {"", "", plain_text, missing_page, false};
+static const struct page refused = {"", "", plain_text, refused_page, false};
+static const struct page strange = {"", "", plain_text, strange_page, false};
 
 static const struct page *page_find(const char *path)
 {
@@ -111,9 +119,29 @@ static enum MHD_Result page_send(const struct page *page, struct MHD_Connection 
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (code == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    if (code == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(
+            response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"weir\"");
     enum MHD_Result result = MHD_queue_response(connection, code, response);
     MHD_destroy_response(response);
     return result;
+}
+
+/* Without the token nobody learns even which pages there are. */
+static bool is_let_in(const struct page *page, struct MHD_Connection *connection)
+{
+    if (token_[0] == '\0' || page->open) return true;
+    const char *shown =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    if (http_token_shown(token_, shown)) return true;
+    static struct log_gate gate;
+    metric_add(metric_of(METRIC_COUNTER, "weir_http_refused_total",
+                   "Requests without the right http.token.", NULL),
+        1);
+    if (log_every(&gate, 10 * NS_PER_S))
+        log_warn("http", "a request without the right token was refused",
+            "todo=send the header `Authorization: Bearer` with what http.token is set to");
+    return false;
 }
 
 /* Called when the headers are there, then again when the request is whole, or for its body. */
@@ -130,82 +158,52 @@ static enum MHD_Result http_answer(void *unused, struct MHD_Connection *connecti
         return MHD_YES;
     }
     if (*body_bytes != 0) return MHD_NO; /* nothing here takes a body: hang up */
-    return page_send(page_find(path), connection);
+    const struct page *page = page_find(path);
+    return page_send(is_let_in(page, connection) ? page : &strange, connection);
 }
 
-static enum status listen_refuse(const char *listen, const char *why, struct error *err)
+/*
+ * A client that is slow on purpose would hold its connection for ever, byte by byte. So a newcomer is
+ * always let in, and when there are too many the oldest is hung up on.
+ */
+static void oldest_gives_way(void)
 {
-    return error_set(err, ST_FATAL, 0, "http: cannot listen on `%.80s`: %s", listen, why);
-}
-
-/* Split "host:port" or "[host]:port". */
-static bool listen_split(
-    const char *listen, char host[LISTEN_BYTES_MAX], uint16_t *port, bool *bracketed)
-{
-    const char *colon = strrchr(listen, ':');
-    if (colon == NULL || strlen(listen) >= LISTEN_BYTES_MAX) return false;
-    *bracketed = listen[0] == '[';
-    size_t bytes = (size_t)(colon - listen);
-    if (*bracketed) {
-        if (bytes < 2 || colon[-1] != ']') return false;
-        listen++;
-        bytes -= 2;
+    struct client *oldest = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+        if (clients[i].fd < 0) continue;
+        count++;
+        if (oldest == NULL || clients[i].number < oldest->number) oldest = &clients[i];
     }
-    memcpy(host, listen, bytes);
-    host[bytes] = '\0';
-
-    size_t digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0') return false;
-    long number = strtol(colon + 1, NULL, 10);
-    if (number > UINT16_MAX) return false;
-    *port = (uint16_t)number;
-    return true;
+    if (count <= CONNECTIONS_MAX) return;
+    shutdown(oldest->fd, SHUT_RDWR); /* the library closes it when it notices */
+    oldest->fd = -1;
 }
 
-static bool is_loopback(const struct address *address)
+static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
+    enum MHD_ConnectionNotificationCode what)
 {
-    if (address->any.sa_family == AF_INET)
-        return ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
-}
-
-static enum status address_parse(const char *listen, struct address *address, struct error *err)
-{
-    char host[LISTEN_BYTES_MAX];
-    uint16_t port;
-    bool bracketed;
-    if (!listen_split(listen, host, &port, &bracketed))
-        return listen_refuse(listen,
-            "want an address and a port (0 to 65535), as in 127.0.0.1:9464 or [::1]:9464.", err);
-
-    struct address parsed = {0};
-    const char *numeric = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
-    if (!bracketed && inet_pton(AF_INET, numeric, &parsed.v4.sin_addr) == 1) {
-        parsed.v4.sin_family = AF_INET;
-        parsed.v4.sin_port = htons(port);
-        parsed.bytes = sizeof(parsed.v4);
-    } else if (bracketed && inet_pton(AF_INET6, host, &parsed.v6.sin6_addr) == 1) {
-        parsed.v6.sin6_family = AF_INET6;
-        parsed.v6.sin6_port = htons(port);
-        parsed.bytes = sizeof(parsed.v6);
-    } else {
-        return listen_refuse(listen,
-            "that is not the number of an address. Write 127.0.0.1:PORT, or [::1]:PORT for IPv6.",
-            err);
+    (void)unused;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        struct client *gone = *context;
+        if (gone != NULL) *gone = (struct client){.fd = -1};
+        return;
     }
-    if (!is_loopback(&parsed))
-        return listen_refuse(listen,
-            "it can be reached from other machines. That needs a token, which this version does "
-            "not have: listen on 127.0.0.1 and put a reverse proxy in front.",
-            err);
-    *address = parsed;
-    return ST_OK;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
+        if (clients[i].number != 0) continue;
+        clients[i] = (struct client){info->connect_fd, ++clients_seen};
+        *context = &clients[i];
+        break;
+    }
+    oldest_gives_way();
 }
 
-enum status http_check(const char *listen, struct error *err)
+enum status http_check(const char *listen, const char *token, struct error *err)
 {
-    struct address address;
-    return address_parse(listen, &address, err);
+    struct http_address address;
+    return http_address_parse(listen, token, &address, err);
 }
 
 static enum status socket_fail(int fd, const char *listen, struct error *err)
@@ -223,8 +221,8 @@ static enum status socket_fail(int fd, const char *listen, struct error *err)
 }
 
 /* Open a listening socket; `port` is the one bound. */
-static enum status socket_open(const char *listen_on, const struct address *address, int *socket_,
-    uint16_t *port, struct error *err)
+static enum status socket_open(const char *listen_on, const struct http_address *address,
+    int *socket_, uint16_t *port, struct error *err)
 {
     int fd =
         socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -235,7 +233,7 @@ static enum status socket_open(const char *listen_on, const struct address *addr
     if (bind(fd, &address->any, address->bytes) != 0) return socket_fail(fd, listen_on, err);
     if (listen(fd, BACKLOG) != 0) return socket_fail(fd, listen_on, err);
 
-    struct address bound = {.bytes = sizeof(bound.v6)};
+    struct http_address bound = {.bytes = sizeof(bound.v6)};
     if (getsockname(fd, &bound.any, &bound.bytes) != 0) return socket_fail(fd, listen_on, err);
     *port = ntohs(bound.any.sa_family == AF_INET ? bound.v4.sin_port : bound.v6.sin6_port);
     *socket_ = fd;
@@ -252,25 +250,31 @@ static void http_log(void *unused, const char *format, va_list args)
     log_debug("http", "a request failed", "reason=%s", text);
 }
 
-enum status http_open(const char *listen, uint16_t *port, struct error *err)
+enum status http_open(const char *listen, const char *token, uint16_t *port, struct error *err)
 {
-    struct address address;
-    enum status status = address_parse(listen, &address, err);
+    struct http_address address;
+    enum status status = http_address_parse(listen, token, &address, err);
     if (status != ST_OK) return status;
     int fd = -1;
     status = socket_open(listen, &address, &fd, port, err);
     if (status != ST_OK) return status;
 
+    snprintf(token_, sizeof(token_), "%s", token);
+    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
+        clients[i] = (struct client){.fd = -1};
     daemon_ = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         http_answer, NULL, MHD_OPTION_EXTERNAL_LOGGER, http_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_BYTES_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS_MAX,
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX + CONNECTIONS_ENDING_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS_MAX, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, NULL, MHD_OPTION_END);
     if (daemon_ != NULL) return ST_OK;
     close(fd);
-    return listen_refuse(listen,
-        "the HTTP server did not start. Is the process at its limit of threads or open files?",
-        err);
+    return error_set(err, ST_FATAL, 0,
+        "http: cannot listen on `%.80s`: the HTTP server did not start. Is the process at its "
+        "limit "
+        "of threads or open files?",
+        listen);
 }
 
 void http_close(void)

@@ -3,6 +3,7 @@
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/kafka_conf.h"
+#include "engine/kafka_refusal.h"
 #include "engine/kafka_state.h"
 
 #include <assert.h>
@@ -134,6 +135,7 @@ static enum kafka_event event_of_error(
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && placed) return KAFKA_END;
     bool gone = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
                 m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    kafka_refusal_answer(m->err, m->rkt == NULL ? "" : rd_kafka_topic_name(m->rkt));
     error_set(err, gone ? ST_LOST : ST_RETRY, (int)m->err, "kafka: group %s: %s: %s", k->group,
         rd_kafka_err2name(m->err), rd_kafka_message_errstr(m));
     return gone && placed ? KAFKA_GONE : KAFKA_TROUBLE;

@@ -2,6 +2,8 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/base/secret.h"
+#include "engine/kafka_refusal.h"
 #include "engine/metrics.h"
 
 #include <assert.h>
@@ -13,12 +15,19 @@ enum { SYSLOG_ERROR = 3 };
 
 #define QUIET_NS (10 * NS_PER_S)
 
+/* What kafka_refusal.c says better. */
+static bool is_refusal(const char *facility, const char *text)
+{
+    return strcmp(facility, "SSLCERTVRFY") == 0 || strstr(text, ": SSL handshake failed") != NULL ||
+           strstr(text, ": SASL ") != NULL;
+}
+
 /* While a broker is away librdkafka says so every second, for every client: once in a while will do. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
 {
     static struct log_gate gate;
     if (strcmp(facility, "CONFWARN") == 0) return; /* a consumer is told of producer settings */
-    bool told = level <= SYSLOG_ERROR && log_every(&gate, QUIET_NS);
+    bool told = level <= SYSLOG_ERROR && !is_refusal(facility, text) && log_every(&gate, QUIET_NS);
     log_line(told ? LOG_WARN : LOG_DEBUG, "kafka", "librdkafka says",
         "client=%s facility=%s text=%s", handle == NULL ? "-" : rd_kafka_name(handle), facility,
         text);
@@ -27,6 +36,11 @@ static void on_log(const rd_kafka_t *handle, int level, const char *facility, co
 static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
 {
     (void)opaque;
+    /* That a certificate is not taken was said with more detail while it was looked at. */
+    if (code == RD_KAFKA_RESP_ERR__SSL && strstr(reason, "certificate verify failed") != NULL)
+        return;
+    struct kafka_refusal refusal = kafka_refusal_of_error(code, reason);
+    if (kafka_refusal_say(&refusal)) return;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         ready_set("kafka",
             "no broker can be reached; check `brokers`, the network and the brokers' logs");
@@ -65,6 +79,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, 
     kafka_conf_set(conf, "reconnect.backoff.max.ms", "2000");
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_ssl_cert_verify_cb(conf, kafka_refusal_verify);
+    kafka_refusal_about(config, "--operation Read");
 
     char why[256];
     if (rd_kafka_conf_set(conf, "bootstrap.servers", config->brokers, why, sizeof(why)) !=
@@ -77,7 +93,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, 
         const struct kafka_setting *s = &config->kafka[i];
         if (rd_kafka_conf_set(conf, s->key, s->value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
             continue;
-        error_set(err, ST_FATAL, 0, "kafka.%s: %s", s->key, why);
+        error_set(err, ST_FATAL, 0, "kafka.%s: %s", s->key,
+            secret_is_key(s->key) ? "its value will not do" : why);
         rd_kafka_conf_destroy(conf);
         return NULL;
     }

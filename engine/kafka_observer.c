@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/kafka_conf.h"
+#include "engine/kafka_refusal.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -83,9 +84,12 @@ void kafka_observer_close(struct kafka_observer *o)
     free(o);
 }
 
-static enum status retry(
-    rd_kafka_resp_err_t code, const char *doing, const char *what, struct error *err)
+/* Nobody polls these handles otherwise, so what they have to say of their brokers is heard here. */
+static enum status retry(rd_kafka_t *handle, rd_kafka_resp_err_t code, const char *doing,
+    const char *what, struct error *err)
 {
+    rd_kafka_poll(handle, 0);
+    kafka_refusal_answer(code, what);
     return error_set(
         err, ST_RETRY, (int)code, "kafka: cannot %s %s: %s", doing, what, rd_kafka_err2str(code));
 }
@@ -99,7 +103,8 @@ enum status kafka_partitions(
     if (rkt == NULL) return retry(rd_kafka_last_error(), "ask about topic", topic, err);
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, rkt, &metadata, ASK_MS);
     rd_kafka_topic_destroy(rkt);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return retry(code, "ask about topic", topic, err);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return retry(handle, code, "ask about topic", topic, err);
 
     *partitions = 0;
     if (metadata->topic_cnt == 1) {
@@ -111,7 +116,8 @@ enum status kafka_partitions(
         *partitions = 0;
         return ST_OK;
     }
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ST_OK : retry(code, "ask about topic", topic, err);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ST_OK
+                                              : retry(handle, code, "ask about topic", topic, err);
 }
 
 enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32_t count,
@@ -132,7 +138,8 @@ enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32
         offset[list->elems[i].partition] = list->elems[i].offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return retry(code, "list offsets of topic", topic, err);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return retry(handle, code, "list offsets of topic", topic, err);
     if (!none_so_young || when_ms < 0) return ST_OK;
 
     int64_t *end = memory_zeroed(count, sizeof(*end));
@@ -164,9 +171,10 @@ enum status kafka_group_committed(struct kafka_observer *o, const char *stage, c
         if (from->metadata != NULL) memcpy(to->metadata, from->metadata, size);
     }
     rd_kafka_topic_partition_list_destroy(list);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) kafka_refusal_over();
     return code == RD_KAFKA_RESP_ERR_NO_ERROR
                ? ST_OK
-               : retry(code, "read what is committed by stage", stage, err);
+               : retry(handle, code, "read what is committed by stage", stage, err);
 }
 
 /* Wait for the one result of an admin call. Destroys the queue; the event is the caller's. */
@@ -220,7 +228,9 @@ static enum status topic_create(rd_kafka_t *handle, const char *topic, uint32_t 
         unsupported) {
         return ST_OK;
     }
-    bool waits = code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT;
+    bool denied = kafka_refusal_answer(code, topic);
+    bool waits =
+        denied || code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT;
     return error_set(err, waits ? ST_RETRY : ST_FATAL, (int)code,
         "kafka: cannot make topic %s: %s. Make it by hand with %u partitions, or allow weir CREATE "
         "on it",
@@ -266,7 +276,8 @@ enum status kafka_delete_before(struct kafka_observer *o, const char *topic, int
         if (result->cnt == 1) code = result->elems[0].err;
     }
     if (event != NULL) rd_kafka_event_destroy(event);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ST_OK : retry(code, "trim topic", topic, err);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ST_OK
+                                              : retry(handle, code, "trim topic", topic, err);
 }
 
 /* Poll a partition that was assigned from the first wanted offset until the last one was read. */

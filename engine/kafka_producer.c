@@ -3,6 +3,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/memory.h"
 #include "engine/kafka_conf.h"
+#include "engine/kafka_refusal.h"
 #include "engine/kafka_state.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     (void)producer;
     struct kafka *k = opaque;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_refusal_answer(message->err, rd_kafka_topic_name(message->rkt));
         if (k->undelivered++ == 0) {
             snprintf(k->failure, sizeof(k->failure), "%s, partition %d: %s",
                 rd_kafka_topic_name(message->rkt), message->partition,
@@ -48,7 +50,9 @@ enum status kafka_open_producer(struct kafka *k, const char *client_id, struct e
     if (!k->transactional) return ST_OK;
     enum status status = kafka_status(
         rd_kafka_init_transactions(k->producer, KAFKA_ANSWER_MS), "initialise transactions", err);
-    /* A new handle helps who was fenced; what else is fatal here is refused again: by an ACL, say. */
+    /* What is denied may be granted later: the caller opens anew. */
+    if (status != ST_OK && kafka_refusal_answer(err->code, "")) return ST_RETRY;
+    /* A new handle helps who was fenced; what else is fatal here is so again. */
     if (status == ST_LOST && !kafka_is_fenced(err->code)) status = err->status = ST_FATAL;
     return status == ST_ABORT ? ST_RETRY : status;
 }
@@ -151,6 +155,7 @@ static enum status commit_transaction(
             "send offsets to the transaction", err);
         rd_kafka_consumer_group_metadata_destroy(group);
     } while (status == ST_RETRY && clock_ns() < deadline_ns);
+    if (status != ST_OK) kafka_refusal_answer(err->code, "");
     if (status != ST_OK) return status == ST_RETRY ? ST_ABORT : status;
     if (failpoint(k->options.stage, "offsets"))
         return error_set(err, ST_ABORT, 0, "kafka: the transaction was refused by a failpoint");

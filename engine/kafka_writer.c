@@ -6,6 +6,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/base/secret.h"
+#include "engine/kafka_refusal.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ enum {
     CREATED_TIMEOUT_MS = 30000, /* how long a new topic may take to have its leaders */
     FULL_MS_MAX = 1000,         /* how long one call waits for room in the queue */
     TEXT_BYTES = 256,
+    TROUBLE_BYTES = 700,
 };
 
 struct kafka_writer {
@@ -26,9 +29,9 @@ struct kafka_writer {
     rd_kafka_topic_t *topic[KAFKA_WRITER_TOPICS_MAX]; /* held, so that metadata stays fresh */
     size_t topics;
     struct kafka_writer_counts counts;
-    bool has_controller;      /* that makes topics */
-    struct error first;       /* the first delivery that failed; ST_OK: none */
-    char trouble[TEXT_BYTES]; /* librdkafka's newest complaint about its connections */
+    bool has_controller;         /* that makes topics */
+    struct error first;          /* the first delivery that failed; ST_OK: none */
+    char trouble[TROUBLE_BYTES]; /* librdkafka's newest complaint about its connections */
 };
 
 /* Values are compressed by lz4: it costs the generator least, and every client reads it. */
@@ -54,8 +57,12 @@ static void on_log(const rd_kafka_t *kafka, int level, const char *facility, con
 static void on_error(rd_kafka_t *kafka, int code, const char *reason, void *opaque)
 {
     (void)kafka;
-    (void)code;
     struct kafka_writer *writer = opaque;
+    struct kafka_refusal refusal = kafka_refusal_of_error(code, reason);
+    if (refusal.reason != NULL) {
+        snprintf(writer->trouble, sizeof(writer->trouble), "%s: %s", refusal.what, refusal.todo);
+        return;
+    }
     snprintf(writer->trouble, sizeof(writer->trouble), "%s", reason);
 }
 
@@ -71,6 +78,7 @@ static void delivery_failed(struct kafka_writer *writer, const rd_kafka_message_
             message->len, topic, writer->brokers, topic, KAFKA_WRITER_MESSAGE_BYTES_MAX);
         return;
     }
+    kafka_refusal_answer(message->err, topic);
     error_set(&writer->first, ST_FATAL, (int)message->err,
         "kafka: a message to topic '%s' partition %d could not be delivered: %s%s%s", topic,
         (int)message->partition, rd_kafka_err2str(message->err),
@@ -98,8 +106,9 @@ static enum status conf_set(
         rd_kafka_conf_res_t res =
             rd_kafka_conf_set(conf, setting[i].key, setting[i].value, why, sizeof(why));
         if (res != RD_KAFKA_CONF_OK) {
+            bool hidden = secret_is_key(setting[i].key);
             return error_set(err, ST_FATAL, 0, "kafka: %s=%s is refused: %s", setting[i].key,
-                setting[i].value, why);
+                hidden ? "***" : setting[i].value, hidden ? "its value will not do" : why);
         }
     }
     return ST_OK;
@@ -130,6 +139,12 @@ enum status kafka_writer_open(struct kafka_writer **out, const char *brokers,
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_set_ssl_cert_verify_cb(conf, kafka_refusal_verify);
+    struct config about = {.name = "",
+        .brokers = brokers,
+        .kafka = (struct kafka_setting *)(uintptr_t)setting,
+        .kafka_settings = settings};
+    kafka_refusal_about(&about, "--operation Write --operation Create");
     writer->kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     if (writer->kafka == NULL) {
         rd_kafka_conf_destroy(conf);
@@ -249,6 +264,7 @@ static enum status topic_create(struct kafka_writer *writer, const char *name, i
 
     if (code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) return ST_OK; /* someone was faster */
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    kafka_refusal_answer(code, name);
     return error_set(
         err, ST_FATAL, (int)code, "kafka: topic '%s' cannot be created: %s", name, why);
 }

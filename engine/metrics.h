@@ -75,17 +75,19 @@ void ready_set(const char *part, const char *why);
 bool ready_print(struct buffer *out); /* one line a part; true if there are some, all ready */
 
 /*
- * Serve /metrics, /healthz and /readyz, on this machine only.
+ * Serve /metrics, /healthz and /readyz.
  *
- * listen   "127.0.0.1:9464", "[::1]:9464", "localhost:9464"; port 0 picks a free one
+ * listen   "127.0.0.1:9464", "[::1]:9464", "0.0.0.0:9464"; port 0 picks a free one
+ * token    what clients must show but for /healthz; copied. "": none, on this machine only
  * port     out: the port bound
  * returns  ST_OK, or ST_FATAL naming the address and why
  * threads  one; the server has a thread of its own
  */
-enum status http_open(const char *listen, uint16_t *port, struct error *err) MUST_USE;
+enum status http_open(
+    const char *listen, const char *token, uint16_t *port, struct error *err) MUST_USE;
 void http_close(void); /* nothing if it is not open */
 
 /* Could `listen` be served? For checking a config: as http_open, but nothing is opened. */
-enum status http_check(const char *listen, struct error *err) MUST_USE;
+enum status http_check(const char *listen, const char *token, struct error *err) MUST_USE;
 
 #endif

@@ -8,7 +8,7 @@
 struct part {
     const char *name;
     bool ready;
-    char why[400]; /* one line */
+    char why[640]; /* one line */
 };
 
 static struct {

@@ -2,8 +2,11 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/expand.h"
+#include "engine/base/memory.h"
+#include "engine/base/secret.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <yaml.h>
@@ -18,9 +21,11 @@ struct reader {
     struct error *err;
 };
 
-struct node_shown node_show(const char *text)
+struct node_shown node_show(const char *foreign)
 {
     struct node_shown out;
+    char *text = memory_text(foreign, strlen(foreign));
+    secret_mask(text);
     const size_t room = sizeof(out.text) - sizeof("...");
     size_t size = strlen(text);
     bool cut = size > room;
@@ -32,6 +37,7 @@ struct node_shown node_show(const char *text)
     for (size_t i = 0; i < size; i++)
         out.text[i] = (uint8_t)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
     memcpy(out.text + size, cut ? "..." : "", cut ? sizeof("...") : 1);
+    free(text);
     return out;
 }
 

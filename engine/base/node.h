@@ -63,7 +63,7 @@ enum status node_error_list(const struct node *node, const char *key, struct err
 enum status node_error_at_key(const struct node *node, struct error *err, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* A foreign text made fit for an error: in one line, not too long. */
+/* A foreign text made fit for an error: in one line, not too long, secrets masked. */
 struct node_shown {
     char text[72];
 };

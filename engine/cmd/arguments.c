@@ -3,6 +3,7 @@
  */
 #include "engine/cmd/arguments.h"
 
+#include "engine/base/expand.h"
 #include "engine/base/node.h"
 
 #include <stdio.h>
@@ -151,6 +152,22 @@ enum status arguments_read(struct arguments *arguments, const struct option *opt
     return options_read(options, self, &reader.map, &arguments->pool, err);
 }
 
+/* So that a password need not stand on the command line, where others can see it. */
+static enum status expand_value(
+    struct arguments *arguments, const char *text, const char **value, struct error *err)
+{
+    struct buffer out = {0};
+    enum status status = expand(bytes_of(text), &out, err);
+    if (status == ST_OK) {
+        char *copy = pool_take(&arguments->pool, out.size + 1);
+        if (out.size > 0) memcpy(copy, out.data, out.size);
+        copy[out.size] = '\0';
+        *value = copy;
+    }
+    buffer_release(&out);
+    return status;
+}
+
 enum status arguments_settings(struct arguments *arguments, const struct texts *texts,
     struct kafka_setting *setting, struct error *err)
 {
@@ -163,7 +180,11 @@ enum status arguments_settings(struct arguments *arguments, const struct texts *
         char *key = pool_take(&arguments->pool, size + 1);
         memcpy(key, text, size);
         key[size] = '\0';
-        setting[i] = (struct kafka_setting){key, equals + 1};
+        const char *value;
+        enum status status = expand_value(arguments, equals + 1, &value, err);
+        if (status == ST_OK) status = config_kafka_secure(key, value, err);
+        if (status != ST_OK) return status;
+        setting[i] = (struct kafka_setting){key, value};
     }
     return ST_OK;
 }

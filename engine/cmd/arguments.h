@@ -32,7 +32,7 @@ enum status arguments_read(struct arguments *arguments, const struct option *opt
     int argc, char **argv, struct error *err) MUST_USE;
 
 /*
- * Split the `key=value` texts of a --kafka option.
+ * Split the `key=value` texts of a --kafka option; ${NAME} in a value comes from the environment.
  *
  * setting  room for OPTION_LIST_MAX; the texts are the arguments', good until they are released
  */

@@ -1,3 +1,4 @@
+#include "engine/base/node.h"
 #include "engine/base/text.h"
 #include "engine/cmd/cmd.h"
 #include "engine/kafka_version.h"
@@ -60,7 +61,7 @@ static void print_commands(FILE *out, const struct command *const *table)
 static int command_unknown(const struct command *const *table, const char *wrote)
 {
     const struct command *guess = command_guess(table, wrote);
-    fprintf(stderr, "weir: there is no command `%s`.", wrote);
+    fprintf(stderr, "weir: there is no command `%s`.", node_show(wrote).text);
     if (guess != NULL) fprintf(stderr, " Did you mean `%s`?", guess->name);
     fprintf(stderr, "\nTry `weir --help`.\n");
     return EXIT_USAGE;

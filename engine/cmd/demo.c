@@ -1,5 +1,6 @@
 /* weir demo: everything in one command, on this machine, leaving nothing behind. */
 #include "engine/base/clock.h"
+#include "engine/base/node.h"
 #include "engine/child.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
@@ -285,7 +286,8 @@ static int demo_run(int argc, char **argv)
     struct error err;
     int64_t seconds;
     if (argc > 1)
-        return command_misused(&command_demo, "no arguments are taken, not \"%s\"", argv[1]);
+        return command_misused(
+            &command_demo, "no arguments are taken, not \"%s\"", node_show(argv[1]).text);
     if (!seconds_read(&seconds)) {
         return command_misused(
             &command_demo, "DEMO_SECONDS is not a number of seconds up to a day");

@@ -1,5 +1,6 @@
 /* weir generate: a simulated shop sends its spans to Kafka. */
 #include "engine/base/clock.h"
+#include "engine/base/node.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
 #include "engine/kafka_writer.h"
@@ -70,7 +71,9 @@ static const char generate_help[] =
     "  --skewed SHARE           spans whose clock is ahead\n"
     "  --bad-ids SHARE          spans with a trace or span id of zeros\n"
     "  --names N                span names are N random ones: an attack by cardinality\n"
-    "  --kafka KEY=VALUE        a setting of librdkafka; may come again\n"
+    "  --kafka KEY=VALUE        a setting of librdkafka; may come again. ${NAME} is taken from "
+    "the\n"
+    "                           environment: --kafka 'sasl.password=${KAFKA_PASSWORD}'\n"
     "\n"
     "Messages are unkeyed and go to the partitions in turn.\n"
     "\n"
@@ -251,7 +254,8 @@ static int generate_run(int argc, char **argv)
     if (status != ST_OK) {
         code = command_misused(&command_generate, "%s", err.text);
     } else if (arguments.count > 0) {
-        code = command_misused(&command_generate, "\"%s\" is not an option", arguments.rest[0]);
+        code = command_misused(
+            &command_generate, "\"%s\" is not an option", node_show(arguments.rest[0]).text);
     } else {
         stop_on_signals();
         code = generate_to(&generator, setting, options.kafka.count);

@@ -125,7 +125,7 @@ static int work(const struct config *config, const struct batch *batch)
     log_open((enum log_level)config->log.level, (enum log_format)config->log.format);
     stop_on_signals();
     if (config->http.listen[0] != '\0') {
-        if (http_open(config->http.listen, &port, &err) != ST_OK) {
+        if (http_open(config->http.listen, config->http.token, &port, &err) != ST_OK) {
             return command_failed(&command_run, &err, EXIT_FAILED);
         }
         log_info("http", "serving /metrics, /healthz and /readyz", "port=%u", port);

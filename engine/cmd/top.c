@@ -1,6 +1,7 @@
 /* weir top: the newest rows of all series, read from Redis alone, again and again. */
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
+#include "engine/base/node.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/board.h"
 #include "engine/cmd/cmd.h"
@@ -354,7 +355,8 @@ static int top_run(int argc, char **argv)
     if (arguments_read(&arguments, top_options, &options, argc, argv, &err) != ST_OK) {
         exit_code = command_misused(&command_top, "%s", err.text);
     } else if (arguments.count != 0) {
-        exit_code = command_misused(&command_top, "takes no argument %s", arguments.rest[0]);
+        exit_code = command_misused(
+            &command_top, "takes no argument %s", node_show(arguments.rest[0]).text);
     } else {
         if (options.interval < INTERVAL_NS) options.interval = INTERVAL_NS;
         stop_on_signals();

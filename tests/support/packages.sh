@@ -1,7 +1,7 @@
 #!/bin/sh
 # Name what a make target lacks on this system, and install only that.
 #
-#     tests/support/packages.sh build|demo|bench|test|verify|format
+#     tests/support/packages.sh build|demo|bench|test|verify|coverage|format
 #
 # On Debian and its kin missing packages are installed with apt, as root or through sudo; without the
 # right to do so the apt line is printed and the exit code is 2. Elsewhere pkg-config and the commands
@@ -39,6 +39,7 @@ test   python3-redis            cmd:python3
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
 verify libclang-rt-14-dev       -
+coverage gcovr                  cmd:gcovr
 format clang-format             cmd:clang-format
 END
 }
@@ -50,8 +51,9 @@ groups() {
     demo) echo build demo ;;
     test | bench) echo build test ;;
     verify) echo build test verify ;;
+    coverage) echo build test coverage ;;
     format) echo format ;;
-    *) echo "packages.sh: no target '$1': build, demo, bench, test, verify or format" >&2 && return 2 ;;
+    *) echo "packages.sh: no target '$1': build, demo, bench, test, verify, coverage or format" >&2 && return 2 ;;
     esac
 }
 

@@ -91,8 +91,10 @@ kafka_java() {
         -cp "$SERVERS_KAFKA_JARS/*" "$@"
 }
 
+# kafka_configure PORT CONTROLLER_PORT DIR [options of format]; DIR/more.properties goes last.
 kafka_configure() {
     local port=$1 controller=$2 dir=$3
+    shift 3
     mkdir -p "$dir"
     cp "$SERVERS_SOURCE/kafka/server.properties" "$dir/server.properties"
     cat >>"$dir/server.properties" <<END
@@ -101,10 +103,11 @@ listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
 log.dirs=$dir/log
 END
+    [ ! -e "$dir/more.properties" ] || cat "$dir/more.properties" >>"$dir/server.properties"
     local id
     id=$(kafka_java kafka.tools.StorageTool random-uuid 2>/dev/null)
     (kafka_java kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" \
-        --ignore-formatted) >"$dir/format.log" 2>&1
+        --ignore-formatted "$@") >"$dir/format.log" 2>&1
 }
 
 kafka_is_ready() {
@@ -118,13 +121,19 @@ start_kafka() {
     port=$(servers_free_port)
     controller=$(servers_free_port)
     kafka_configure "$port" "$controller" "$dir" || { tail -3 "$dir/format.log" && return 1; }
+    kafka_run "$dir" || return 1
+    export WEIR_TEST_BROKERS=127.0.0.1:$port
+}
+
+# Start the broker that was configured in $1. Prints why not, where it fails.
+kafka_run() {
+    local dir=$1
     kafka_java kafka.Kafka "$dir/server.properties" >"$dir/server.log" 2>&1 &
     SERVERS_PIDS+=($!)
     if ! servers_wait 60 $! kafka_is_ready "$dir"; then
         echo "the broker did not start:" && tail -5 "$dir/server.log"
         return 1
     fi
-    export WEIR_TEST_BROKERS=127.0.0.1:$port
 }
 
 redis_is_ready() {

@@ -205,6 +205,30 @@ static void kafka_settings_pass_through_with_secrets_from_the_environment(void *
     config_release(&c);
 }
 
+static void kafka_settings_of_the_command_line_go_beside_and_before_the_files(void **unused)
+{
+    (void)unused;
+    setenv("WEIR_TEST_PASSWORD", "p: {w", 1);
+    static const char *const settings[] = {"kafka.sasl.password=${WEIR_TEST_PASSWORD}",
+        "kafka.linger.ms=7", "kafka.linger.ms=8", NULL};
+    struct config c;
+    struct error err = {.text = ""};
+    const char *yaml = "kafka: {sasl.password: old, sasl.username: weir}";
+    if (config_load_bytes(&c, "c.yaml", bytes_of(yaml), settings, &err) != ST_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(c.kafka_settings, 3);
+    assert_string_equal(c.kafka[0].key, "sasl.password");
+    assert_string_equal(c.kafka[0].value, "p: {w");
+    assert_string_equal(c.kafka[1].value, "weir");
+    assert_string_equal(c.kafka[2].key, "linger.ms");
+    assert_string_equal(c.kafka[2].value, "8");
+    config_release(&c);
+
+    static const char *const refused[] = {"kafka.group.id=x", NULL};
+    assert_int_equal(config_load_bytes(&c, "c.yaml", bytes_of(yaml), refused, &err), ST_FATAL);
+    assert_non_null(strstr(err.text, "kafka: group.id cannot be set here: "));
+}
+
 static void operators_keep_the_order_of_the_file_zscore_first(void **unused)
 {
     (void)unused;
@@ -280,8 +304,12 @@ static const struct {
     {"brokers: 'a:1,'", "brokers: \"a:1,\" is not a list"},
     {"encoding: json", "encoding: \"json\" is not known; known are: "},
     {"start: yesterday", "start: \"yesterday\" is not earliest, latest or a duration"},
-    {"http: {listen: '9464'}", "http.listen: \"9464\" is not an address"},
-    {"http: {listen: 'a:70000'}", "http.listen: \"a:70000\" is not an address"},
+    {"http: {listen: '9464'}", "http.listen: cannot listen on `9464`: want an address and a port"},
+    {"http: {listen: 'a:70000'}", "http.listen: cannot listen on `a:70000`: want an address"},
+    {"http: {listen: '0.0.0.0:9464'}", "c.yaml:1:16: http.listen: cannot listen on `0.0.0.0:9464`: "
+                                       "other machines can reach it, and that needs http.token"},
+    {"http: {listen: '0.0.0.0:9464', token: hunter2}",
+        "c.yaml:1:39: http.token: has 7 bytes; want 16 to 256 visible ASCII characters"},
     {"views: []", "views: want at least one view"},
     {"views: [[]]", "c.yaml:1:9: views: a view without a dimension"},
     {"views: [service]", "c.yaml:1:9: views: want a list"},
@@ -292,6 +320,10 @@ static const struct {
     {"kafka: {group.id: x}", "c.yaml:1:9: kafka: group.id cannot be set here: "},
     {"kafka: {bootstrap.servers: x}", "kafka: bootstrap.servers cannot be set here: use `brokers`"},
     {"kafka: [a]", "c.yaml:1:8: kafka: want librdkafka keys"},
+    {"kafka: {enable.ssl.certificate.verification: false}",
+        "c.yaml:1:46: kafka: enable.ssl.certificate.verification: only true is taken"},
+    {"kafka: {ssl.endpoint.identification.algorithm: none}", "only https is taken"},
+    {"kafka: {sasl.mechanism: FOO}", "sasl.mechanism: \"FOO\" is not known; known are PLAIN"},
     {"kafka: {debug: [a]}", "c.yaml:1:16: kafka: debug: want a single value"},
     {"zscore: [{}]", "c.yaml:1:10: column: is missing and has no default"},
     {"zscore: [{column: spans, histroy: 3}]", "unknown key \"histroy\"; did you mean \"history\"?"},
@@ -395,6 +427,7 @@ int main(void)
         cmocka_unit_test(the_command_line_goes_before_the_file),
         cmocka_unit_test(brokers_may_be_a_list),
         cmocka_unit_test(kafka_settings_pass_through_with_secrets_from_the_environment),
+        cmocka_unit_test(kafka_settings_of_the_command_line_go_beside_and_before_the_files),
         cmocka_unit_test(operators_keep_the_order_of_the_file_zscore_first),
         cmocka_unit_test(a_pane_of_a_minute_has_one_default_history),
         cmocka_unit_test(every_refusal_says_where_and_what_would_be_right),

@@ -14,6 +14,8 @@
 
 enum { ANSWER_BYTES_MAX = 1 << 20 };
 
+#define TOKEN "0123456789abcdef"
+
 static uint16_t port;
 static char answer[ANSWER_BYTES_MAX];
 
@@ -21,7 +23,7 @@ static int server_open(void **unused)
 {
     (void)unused;
     struct error err;
-    return http_open("127.0.0.1:0", &port, &err) == ST_OK ? 0 : -1;
+    return http_open("127.0.0.1:0", "", &port, &err) == ST_OK ? 0 : -1;
 }
 
 static int server_close(void **unused)
@@ -201,23 +203,103 @@ static void a_port_in_use_is_said(void **unused)
     char listen[32];
     snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
     uint16_t other = 1;
-    assert_int_equal(http_open(listen, &other, &err), ST_FATAL);
+    assert_int_equal(http_open(listen, "", &other, &err), ST_FATAL);
     assert_non_null(strstr(err.text, listen));
     assert_non_null(strstr(err.text, "another process has that port"));
     assert_int_equal(other, 1);
 }
 
-static void only_this_machine_is_listened_to(void **unused)
+static void other_machines_need_a_token(void **unused)
 {
     (void)unused;
     static const char *const open_to_all[] = {
         "0.0.0.0:9464", "192.168.1.5:80", "[::]:9464", "[2001:db8::1]:80", "[::ffff:127.0.0.1]:1"};
     for (size_t i = 0; i < sizeof(open_to_all) / sizeof(open_to_all[0]); i++) {
         struct error err;
-        assert_int_equal(http_check(open_to_all[i], &err), ST_FATAL);
-        assert_non_null(strstr(err.text, "reverse proxy"));
-        assert_non_null(strstr(err.text, "token"));
+        assert_int_equal(http_check(open_to_all[i], "", &err), ST_FATAL);
+        assert_non_null(strstr(err.text, "http.token"));
+        assert_int_equal(http_check(open_to_all[i], TOKEN, &err), ST_OK);
     }
+}
+
+static void a_weak_token_is_refused_and_not_repeated(void **unused)
+{
+    (void)unused;
+    char longest[258], space[] = "0123456789 abcdefghij";
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    const char *const weak[] = {"hunter2", longest, space, "0123456789abcde\xc3\xa4"};
+    for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
+        struct error err;
+        assert_int_equal(http_check("127.0.0.1:0", weak[i], &err), ST_FATAL);
+        assert_non_null(strstr(err.text, "http.token has "));
+        assert_null(strstr(err.text, weak[i]));
+    }
+}
+
+static int ask_with(const char *path, const char *authorization)
+{
+    char request[1024];
+    snprintf(request, sizeof(request),
+        "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s%s\r\n", path, authorization,
+        authorization[0] == '\0' ? "" : "\r\n");
+    return code_of(ask(request, strlen(request)));
+}
+
+static int token_open(void **unused)
+{
+    struct error err;
+    server_close(unused);
+    return http_open("127.0.0.1:0", TOKEN, &port, &err) == ST_OK ? 0 : -1;
+}
+
+static int token_close(void **unused)
+{
+    server_close(unused);
+    return server_open(unused);
+}
+
+static void the_token_opens_every_page(void **unused)
+{
+    (void)unused;
+    assert_int_equal(ask_with("/metrics", "Authorization: Bearer " TOKEN), 200);
+    assert_int_equal(ask_with("/metrics", "authorization: bearer  " TOKEN), 200);
+    assert_int_equal(ask_with("/nowhere", "Authorization: Bearer " TOKEN), 404);
+    assert_null(strstr(ask_for("GET", "/metrics"), TOKEN));
+}
+
+static void without_the_token_only_health_is_told(void **unused)
+{
+    (void)unused;
+    static const char *const wrong[] = {"", "Authorization: Bearer", "Authorization: Bearer ",
+        "Authorization: Bearer 0123456789abcdeF", "Authorization: Bearer 0123456789abcde",
+        "Authorization: Bearer " TOKEN "0", "Authorization: Bearer " TOKEN " x",
+        "Authorization: Basic " TOKEN, "Authorization: " TOKEN, "X-Authorization: Bearer " TOKEN};
+    static const char *const pages[] = {"/metrics", "/readyz", "/nowhere", "/healthz/"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        for (size_t p = 0; p < sizeof(pages) / sizeof(pages[0]); p++) {
+            if (ask_with(pages[p], wrong[i]) != 401) fail_msg("%s: %s", pages[p], wrong[i]);
+            assert_non_null(strstr(answer, "WWW-Authenticate: Bearer realm=\"weir\"\r\n"));
+            assert_null(strstr(answer, "weir_"));
+        }
+        assert_int_equal(ask_with("/healthz", wrong[i]), 200);
+    }
+}
+
+/* More than are served at once, none of which ever finishes its request. */
+static void slow_clients_do_not_keep_others_out(void **unused)
+{
+    (void)unused;
+    int slow[100];
+    for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
+        slow[i] = client_connect();
+        assert_int_equal(send(slow[i], "GET /h", 6, MSG_NOSIGNAL), 6);
+    }
+    assert_int_equal(code_of(ask_for("GET", "/healthz")), 200);
+    char byte;
+    assert_int_equal(recv(slow[0], &byte, 1, 0), 0); /* the oldest was hung up on */
+    for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++)
+        close(slow[i]);
 }
 
 static void what_is_no_address_is_refused(void **unused)
@@ -230,7 +312,7 @@ static void what_is_no_address_is_refused(void **unused)
         "a-name-that-is-longer-than-any-address-would-ever-be-written.example:80"};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct error err;
-        if (http_check(wrong[i], &err) != ST_FATAL) fail_msg("taken: `%s`", wrong[i]);
+        if (http_check(wrong[i], "", &err) != ST_FATAL) fail_msg("taken: `%s`", wrong[i]);
         assert_non_null(strstr(err.text, "127.0.0.1"));
     }
 }
@@ -242,7 +324,7 @@ static void loopback_addresses_are_taken(void **unused)
         "127.0.0.1:9464", "127.8.9.10:0", "localhost:65535", "[::1]:9464"};
     for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
         struct error err;
-        assert_int_equal(http_check(right[i], &err), ST_OK);
+        assert_int_equal(http_check(right[i], "", &err), ST_OK);
     }
 }
 
@@ -252,7 +334,7 @@ static void ipv6_is_served_where_there_is_any(void **unused)
     http_close();
     struct error err;
     uint16_t v6_port = 0;
-    enum status status = http_open("[::1]:0", &v6_port, &err);
+    enum status status = http_open("[::1]:0", "", &v6_port, &err);
     if (status == ST_OK) {
         struct sockaddr_in6 address = {.sin6_family = AF_INET6,
             .sin6_port = htons(v6_port),
@@ -282,7 +364,12 @@ int main(void)
         cmocka_unit_test(nonsense_does_not_stop_the_server),
         cmocka_unit_test(a_connection_serves_more_than_one_request),
         cmocka_unit_test(a_port_in_use_is_said),
-        cmocka_unit_test(only_this_machine_is_listened_to),
+        cmocka_unit_test(other_machines_need_a_token),
+        cmocka_unit_test(a_weak_token_is_refused_and_not_repeated),
+        cmocka_unit_test_setup_teardown(the_token_opens_every_page, token_open, token_close),
+        cmocka_unit_test_setup_teardown(
+            without_the_token_only_health_is_told, token_open, token_close),
+        cmocka_unit_test(slow_clients_do_not_keep_others_out),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(loopback_addresses_are_taken),
         cmocka_unit_test(ipv6_is_served_where_there_is_any),
