@@ -182,6 +182,21 @@ enum kafka_event kafka_poll(
     return k->message == NULL ? KAFKA_NOTHING : event_of_message(k, record, err);
 }
 
+size_t kafka_headers(const struct kafka *k, struct kafka_header *header, size_t most)
+{
+    rd_kafka_headers_t *headers;
+    if (k->message == NULL ||
+        rd_kafka_message_headers(k->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    size_t count = rd_kafka_header_cnt(headers);
+    for (size_t h = 0; h < count && h < most; h++) {
+        const void *value = NULL;
+        rd_kafka_header_get_all(headers, h, &header[h].name, &value, &header[h].value.size);
+        header[h].value.data = value;
+    }
+    return count;
+}
+
 static void assigned_fill(struct kafka *k, const rd_kafka_topic_partition_list_t *list)
 {
     k->assigned = memory_resize(k->assigned, (size_t)list->cnt + 1, sizeof(*k->assigned));
