@@ -299,7 +299,11 @@ static void stage_run(struct combine_stage *s)
         if (status == ST_OK) continue;
         combine_reset(s->combine);
         sources_forget(&s->sources);
-        dead_letters_dropped(&s->letters, s->kafka, &err);
+        if (dead_letters_dropped(&s->letters, s->kafka, &err)) {
+            kafka_close(s->kafka);
+            s->kafka = NULL;
+            continue;
+        }
         stage_recover(s->worker, &s->kafka, status, &s->fencing, "combine", &err);
     }
     struct error err;

@@ -16,8 +16,7 @@
 enum { OURS_MAX = 12, NUMBER_BYTES = 24 };
 static_assert(OURS_MAX + DEAD_LETTER_HEADERS_MAX <= KAFKA_HEADERS_MAX, "all headers have room");
 
-#define LEAN_NS   (60 * NS_PER_S)
-#define CLOSED_NS (60 * NS_PER_S)
+#define REFUSED_NS (600 * NS_PER_S)
 
 static const char sent_help[] = "Messages that went to the dead-letter topic.";
 static const char lost_help[] = "Messages that should have gone to the dead-letter topic.";
@@ -158,7 +157,7 @@ static bool letter_send(struct kafka *kafka, const struct kept *kept, const uint
         status = kafka_send_aside(kafka, none, none, header, headers, &err);
     }
     static struct log_gate gate;
-    if (status != ST_OK && log_every(&gate, CLOSED_NS))
+    if (status != ST_OK && log_every(&gate, 60 * NS_PER_S))
         log_error("combine", "a dead letter is lost: it could not be sent", "error=%s", err.text);
     return status == ST_OK;
 }
@@ -201,26 +200,30 @@ static void topic_failed(struct dead_letters *l, const struct error *err)
 {
     int64_t now_ns = clock_ns();
     if (l->failures++ == 0) {
-        l->lean_ns = now_ns + LEAN_NS;
+        l->lean_ns = now_ns + REFUSED_NS;
         log_warn("combine",
-            "the dead-letter topic refused letters; for a minute they go without key, value and "
+            "the dead-letter topic refused letters; for some minutes they go without key, value "
+            "and "
             "headers: does it take messages of 1 MB (max.message.bytes)?",
             "topic=%s error=%s", l->topic, err->text);
         return;
     }
-    l->closed_ns = now_ns + CLOSED_NS;
+    l->closed_ns = now_ns + REFUSED_NS;
     l->failures = 0;
     log_error("combine",
-        "the dead-letter topic takes nothing; for a minute messages set aside are only counted: is "
-        "the topic there, and may weir write to it?",
+        "the dead-letter topic takes nothing; for some minutes messages set aside are only "
+        "counted: "
+        "is the topic there, and may weir write to it?",
         "topic=%s error=%s", l->topic, err->text);
     ready_set("dead_letter",
         "the topic takes nothing, messages set aside are only counted: is it there, and may weir "
         "write to it?");
 }
 
-void dead_letters_dropped(struct dead_letters *l, struct kafka *kafka, const struct error *err)
+bool dead_letters_dropped(struct dead_letters *l, struct kafka *kafka, const struct error *err)
 {
-    if (l->sent > 0 && kafka != NULL && kafka_aside_failed(kafka, err)) topic_failed(l, err);
+    bool refused = l->sent > 0 && kafka != NULL && kafka_aside_failed(kafka, err);
+    if (refused) topic_failed(l, err);
     letters_reset(l);
+    return refused;
 }

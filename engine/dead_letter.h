@@ -3,8 +3,8 @@
  * why and whence in its headers.
  *
  *   1. Letters wait until the epoch's end and are sent in its transaction: there exactly once.
- *   2. They never stop the counting. What the topic refuses is sent once more without key, value and
- *      foreign headers; what it refuses then is left out for a minute, counted, and said.
+ *   2. They never stop the counting. What the topic refuses is sent again without key, value and
+ *      foreign headers; what it refuses then is left out for ten minutes, counted, and said.
  *   3. What waits is bounded: a full epoch of them ends early.
  */
 #ifndef ENGINE_DEAD_LETTER_H
@@ -54,8 +54,13 @@ bool dead_letters_full(const struct dead_letters *letters);
 /* Between kafka_begin and kafka_commit. It cannot fail the epoch by itself. */
 void dead_letters_send(struct dead_letters *letters, struct kafka *kafka);
 void dead_letters_committed(struct dead_letters *letters);
-/* The epoch is dropped; before kafka_abort. `kafka` NULL: nothing was sent. */
-void dead_letters_dropped(
+/*
+ * The epoch is dropped; before kafka_abort. `kafka` NULL: nothing was sent.
+ *
+ * returns  true: the letters alone are why. `kafka` must be closed, as librdkafka has lost count of
+ *          the sequence numbers of what was refused
+ */
+bool dead_letters_dropped(
     struct dead_letters *letters, struct kafka *kafka, const struct error *err);
 
 #endif

@@ -155,7 +155,9 @@ enum status kafka_send_aside(struct kafka *k, struct bytes key, struct bytes val
 bool kafka_aside_failed(struct kafka *k, const struct error *err)
 {
     if (k->aside_sent == 0) return false;
-    rd_kafka_poll(k->producer, 0);
+    int64_t deadline_ns = clock_ns() + KAFKA_ASIDE_MS * NS_PER_MS;
+    while (k->undelivered == 0 && clock_ns() < deadline_ns)
+        rd_kafka_poll(k->producer, 10); /* what failed is told after that something did */
     if (k->undelivered != 0) return k->undelivered == k->aside_undelivered;
     return err->code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 }

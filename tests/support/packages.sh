@@ -33,6 +33,7 @@ test   protobuf-c-compiler      cmd:protoc-c
 test   openjdk-17-jre-headless  cmd:java
 test   maven                    cmd:mvn
 test   curl                     cmd:curl
+test   kcat                     cmd:kcat
 test   python3-redis            cmd:python3
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
