@@ -2,6 +2,7 @@
  * The thread of stage 1: read spans, combine them, send the deltas and the offsets as one epoch.
  */
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/combine.h"
@@ -87,6 +88,7 @@ static enum status on_record(
         source_end_check(source, s->kafka);
         return ST_OK;
     }
+    failpoint("combine", "record");
     say_create_time(s, record);
     struct combine_record in = {.value = record->value,
         .timestamp_ms = record->timestamp_ms,
@@ -228,6 +230,7 @@ static enum status epoch_commit(struct combine_stage *s, struct error *err)
 static enum status on_event(struct combine_stage *s, enum kafka_event event,
     const struct kafka_record *record, struct error *err)
 {
+    static struct log_gate trouble;
     enum status status = ST_OK;
     switch (event) {
     case KAFKA_NOTHING:
@@ -253,7 +256,8 @@ static enum status on_event(struct combine_stage *s, enum kafka_event event,
     case KAFKA_GONE:
         return on_gone(s, record, err);
     case KAFKA_TROUBLE:
-        log_warn("combine", "trouble, trying again", "error=%s", err->text);
+        if (log_every(&trouble, NS_PER_S))
+            log_warn("combine", "trouble, trying again", "error=%s", err->text);
         break;
     }
     return status;

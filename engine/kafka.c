@@ -41,6 +41,8 @@ static enum status open_consumer(struct kafka *k, const char *client_id, struct 
     kafka_conf_tune(conf, k->options.config, "fetch.wait.max.ms", "50");
     kafka_conf_tune(conf, k->options.config, "fetch.error.backoff.ms", "50");
     kafka_conf_tune(conf, k->options.config, "queued.min.messages", "1000000");
+    /* A larger answer than this is never taken, and its partition would stand for ever. */
+    kafka_conf_tune(conf, k->options.config, "receive.message.max.bytes", "1000000000");
     kafka_conf_tune(conf, k->options.config, "queued.max.messages.kbytes", kbytes);
     kafka_conf_set(
         conf, "partition.assignment.strategy", k->options.keeps_order ? "range" : "roundrobin");
@@ -134,6 +136,13 @@ static enum kafka_event event_of_error(
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && placed) return KAFKA_END;
     bool gone = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
                 m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
+    if (m->err == RD_KAFKA_RESP_ERR__BAD_COMPRESSION && placed) {
+        error_set(err, ST_RETRY, (int)m->err,
+            "kafka: a batch at offset %lld of %s, partition %d cannot be decompressed within "
+            "receive.message.max.bytes; raise that under `kafka:`, reading stands until then",
+            (long long)m->offset, k->options.topic[record->topic], m->partition);
+        return KAFKA_TROUBLE;
+    }
     error_set(err, gone ? ST_LOST : ST_RETRY, (int)m->err, "kafka: group %s: %s: %s", k->group,
         rd_kafka_err2name(m->err), rd_kafka_message_errstr(m));
     return gone && placed ? KAFKA_GONE : KAFKA_TROUBLE;

@@ -263,7 +263,7 @@ static void send_all(const char *brokers, const char *topic)
 int main(int argc, char **argv)
 {
     if (argc >= 5 && strcmp(argv[1], "create") == 0)
-        topic_create(argv[2], argv[3], atoi(argv[4]), argv + 5);
+        topic_create(argv[2], argv[3], (int)strtol(argv[4], NULL, 10), argv + 5);
     else if (argc == 4 && strcmp(argv[1], "delete") == 0)
         topic_delete(argv[2], argv[3]);
     else if (argc == 5 && strcmp(argv[1], "spread") == 0)
