@@ -5,6 +5,7 @@
 . "$(dirname "$0")/common.sh"
 need_kafka
 need_redis
+command -v curl >/dev/null || servers_unavailable "curl is not installed"
 POISON=$BUILD/tests/weir_poison
 
 "$WEIR" generate --brokers "$WEIR_TEST_BROKERS" --topic "$RUN-flat" --partitions 1 --no-live --since 40m --rate 0.1 \
@@ -18,17 +19,20 @@ topic=$RUN-spans
 export WEIR_FAILPOINT=combine.record:0:sleep=2
 name=$RUN
 HOT=(--set max_ahead=1m --set epoch=100ms --set partitions=4 --set 'kafka={fetch.message.max.bytes: 20000}')
-worker "$name" "$topic" "$name-first" --set instance=w1 "${HOT[@]}"
+port=$(servers_free_port)
+port2=$(servers_free_port)
+worker "$name" "$topic" "$name-first" --set instance=w1 --set http.listen=127.0.0.1:"$port" "${HOT[@]}"
 first=$WORKER
-worker "$name" "$topic" "$name-second" --set instance=w2 "${HOT[@]}"
+worker "$name" "$topic" "$name-second" --set instance=w2 --set http.listen=127.0.0.1:"$port2" "${HOT[@]}"
 second=$WORKER
 
 # Rows of closed panes are there while the hot partition still has records.
-lag() { redis-cli -u "$WEIR_TEST_REDIS" hlen "$name:applied"; }
-rows_while_behind() {
-    [ "$(lag)" != 0 ] && redis-cli -u "$WEIR_TEST_REDIS" --scan --pattern "$name:history:*" | grep -q . &&
-        kill -0 "$first" 2>/dev/null
+has_rows() { redis-cli -u "$WEIR_TEST_REDIS" --scan --pattern "$name:history:*" | grep -q .; }
+is_behind() {
+    { curl -s "http://127.0.0.1:$port/metrics"; curl -s "http://127.0.0.1:$port2/metrics"; } |
+        grep -q "^weir_source_lag_records{topic=\"$topic\",partition=\"0\"} [1-9]"
 }
+rows_while_behind() { has_rows && is_behind; }
 servers_wait 60 "$first" rows_while_behind || fail "no rows before the hot partition was read to its end"
 while kill -0 "$first" 2>/dev/null || kill -0 "$second" 2>/dev/null; do
     for pid in "$first" "$second"; do
