@@ -167,11 +167,17 @@ static enum status record_decode(
     spans_reset(&c->spans);
     uint64_t most = c->plan->config->limits.message_bytes;
     if (record->value.size > most) {
+        c->spans.refusal = REFUSED_BYTES;
         return error_set(err, ST_SKIP, 0, "message of %zu bytes, limits.message_bytes is %llu",
             record->value.size, (unsigned long long)most);
     }
     enum status status = c->decoder->decode(record->value, &c->spans, err);
-    if (status != ST_OK) spans_reset(&c->spans);
+    if (status == ST_OK) return ST_OK;
+    enum refusal refusal = c->spans.refusal;
+    int64_t refused_at = c->spans.refused_at;
+    spans_reset(&c->spans);
+    c->spans.refusal = refusal;
+    c->spans.refused_at = refused_at;
     return status;
 }
 
@@ -199,6 +205,12 @@ enum status combine_record(struct combine *c, struct source_clock *clock,
     if (timed && !ahead) source_clock_raise(clock, record_ns - c->plan->config->lateness_ns);
     if (record_ns / 1000000 > c->record_ms) c->record_ms = record_ns / 1000000;
     return status;
+}
+
+enum refusal combine_refusal(const struct combine *c, int64_t *byte)
+{
+    *byte = c->spans.refused_at;
+    return c->spans.refusal;
 }
 
 void combine_flush(struct combine *c, struct combine_flush *flush)

@@ -43,6 +43,9 @@ void combine_free(struct combine *c);
 enum status combine_record(struct combine *c, struct source_clock *clock,
     const struct combine_record *record, struct error *err) MUST_USE;
 
+/* Of the record that was set aside last: why, and at which byte reading it stopped, -1: none in particular. */
+enum refusal combine_refusal(const struct combine *c, int64_t *byte);
+
 /*
  * The epoch's partials, one after the other: for every partition one or more, the last with the clocks.
  *

@@ -2,10 +2,12 @@
  * The thread of stage 1: read spans, combine them, send the deltas and the offsets as one epoch.
  */
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/combine.h"
 #include "engine/combine_counts.h"
+#include "engine/dead_letter.h"
 #include "engine/sources.h"
 
 #include <errno.h>
@@ -29,21 +31,37 @@ struct combine_stage {
     int64_t epoch_ns;            /* now; stretches */
     struct combine_counts said;  /* already in the metrics */
     struct fencing fencing;
+    struct dead_letters letters;
 };
 
 static void say_set_aside(const struct combine_stage *s, const struct source *source,
     const struct kafka_record *record, const struct error *why)
 {
     static struct log_gate gate;
-    metric_add(
-        metric_of(METRIC_COUNTER, "weir_messages_set_aside_total", "Messages that were not taken.",
-            "topic=\"%s\"", s->worker->config->topics.text[source->clock.topic]),
+    const char *topic = s->worker->config->topics.text[source->clock.topic];
+    int64_t byte;
+    const char *reason = refusal_name[combine_refusal(s->combine, &byte)];
+    metric_add(metric_of(METRIC_COUNTER, "weir_messages_set_aside_total",
+                   "Messages that were not taken.", "topic=\"%s\",reason=\"%s\"", topic, reason),
         1);
     if (!log_every(&gate, NS_PER_S)) return;
     log_warn("combine", "message set aside, going on with the next",
-        "topic=%s partition=%d offset=%" PRId64 " reason=%s",
-        s->worker->config->topics.text[source->clock.topic], record->partition, record->offset,
-        why->text);
+        "topic=%s partition=%d offset=%" PRId64 " reason=%s error=%s", topic, record->partition,
+        record->offset, reason, why->text);
+}
+
+static void set_aside(struct combine_stage *s, const struct source *source,
+    const struct kafka_record *record, const struct error *why)
+{
+    struct kafka_header header[DEAD_LETTER_HEADERS_MAX];
+    struct dead_letter letter = {.error = why->text,
+        .topic = s->worker->config->topics.text[source->clock.topic],
+        .record = record,
+        .header = header};
+    letter.reason = combine_refusal(s->combine, &letter.byte);
+    letter.headers = kafka_headers(s->kafka, header, DEAD_LETTER_HEADERS_MAX);
+    dead_letters_add(&s->letters, &letter);
+    say_set_aside(s, source, record, why);
 }
 
 /* Producers' clocks are only as good as their hosts; the broker's move the watermark evenly. */
@@ -71,6 +89,7 @@ static enum status on_record(
         source_end_check(source, s->kafka);
         return ST_OK;
     }
+    failpoint("combine", "record");
     say_create_time(s, record);
     struct combine_record in = {.value = record->value,
         .timestamp_ms = record->timestamp_ms,
@@ -82,12 +101,12 @@ static enum status on_record(
         if (status != ST_OK) return status;
         status = combine_record(s->combine, &source->clock, &in, &why);
     }
-    if (status == ST_SKIP) say_set_aside(s, source, record, &why);
+    if (status == ST_SKIP) set_aside(s, source, record, &why);
     source->clock.position = record->offset + 1;
     source->idle_at = -1;
     source->changed = true;
     source_end_check(source, s->kafka);
-    return ST_OK;
+    return dead_letters_full(&s->letters) ? epoch_commit(s, err) : ST_OK;
 }
 
 static void on_end(struct combine_stage *s, const struct kafka_record *end)
@@ -190,6 +209,7 @@ static enum status epoch_commit(struct combine_stage *s, struct error *err)
     if (!sources_changed(&s->sources)) return ST_OK;
     int64_t begin_ns = clock_ns();
     enum status status = kafka_begin(s->kafka, err);
+    if (status == ST_OK) dead_letters_send(&s->letters, s->kafka);
     if (status == ST_OK) status = send_partials(s, err);
     if (status == ST_OK) status = send_offsets(s, err);
     if (status != ST_OK) return status;
@@ -200,6 +220,7 @@ static enum status epoch_commit(struct combine_stage *s, struct error *err)
     metric_observe(metric_of(METRIC_SUMMARY, "weir_epoch_commit_seconds",
                        "Time to commit an epoch.", "stage=\"combine\""),
         (double)(clock_ns() - begin_ns) / 1e9);
+    dead_letters_committed(&s->letters);
     epoch_stretch(s);
     combine_counts_say(s->combine, &s->said, s->thread, s->worker->config->lateness_ns);
     sources_say(&s->sources, s->kafka);
@@ -210,6 +231,7 @@ static enum status epoch_commit(struct combine_stage *s, struct error *err)
 static enum status on_event(struct combine_stage *s, enum kafka_event event,
     const struct kafka_record *record, struct error *err)
 {
+    static struct log_gate trouble;
     enum status status = ST_OK;
     switch (event) {
     case KAFKA_NOTHING:
@@ -230,11 +252,13 @@ static enum status on_event(struct combine_stage *s, enum kafka_event event,
         kafka_let_go(s->kafka);
         sources_forget(&s->sources);
         combine_reset(s->combine);
+        dead_letters_dropped(&s->letters, NULL, NULL);
         break;
     case KAFKA_GONE:
         return on_gone(s, record, err);
     case KAFKA_TROUBLE:
-        log_warn("combine", "trouble, trying again", "error=%s", err->text);
+        if (log_every(&trouble, NS_PER_S))
+            log_warn("combine", "trouble, trying again", "error=%s", err->text);
         break;
     }
     return status;
@@ -267,7 +291,8 @@ static enum status stage_open(struct combine_stage *s, struct error *err)
         .topic = config->topics.text,
         .topics = config->topics.count,
         .produces = true,
-        .queue_kbytes = QUEUE_KBYTES};
+        .queue_kbytes = QUEUE_KBYTES,
+        .aside = config->dead_letter};
     return kafka_open(&s->kafka, &options, err);
 }
 
@@ -279,6 +304,11 @@ static void stage_run(struct combine_stage *s)
         if (status == ST_OK) continue;
         combine_reset(s->combine);
         sources_forget(&s->sources);
+        if (dead_letters_dropped(&s->letters, s->kafka, &err)) {
+            kafka_close(s->kafka);
+            s->kafka = NULL;
+            continue;
+        }
         stage_recover(s->worker, &s->kafka, status, &s->fencing, "combine", &err);
     }
     struct error err;
@@ -309,9 +339,11 @@ void combine_stage(struct stage_thread *self)
     s.combine =
         combine_new(w->plan, w->decoder, w->config->memory / w->config->threads.combine, seed);
     sources_init(&s.sources, w);
+    dead_letters_open(&s.letters, w->config->dead_letter);
     stage_run(&s);
     kafka_close(s.kafka);
     sources_release(&s.sources);
+    dead_letters_release(&s.letters);
     combine_free(s.combine);
     free(s.clocks);
 }

@@ -59,9 +59,10 @@ struct config {
     const char *instance; /* this worker's name; "" = random */
     const char *brokers;
     struct texts topics;
-    const char *encoding; /* a decoder's name */
-    int delivery;         /* enum delivery */
-    const char *start;    /* first start: "earliest", "latest" or how far back: "1h" */
+    const char *encoding;    /* a decoder's name */
+    int delivery;            /* enum delivery */
+    const char *dead_letter; /* topic for messages that cannot be read; "": none */
+    const char *start;       /* first start: "earliest", "latest" or how far back: "1h" */
 
     int time; /* enum time_mode */
     int64_t pane_ns;

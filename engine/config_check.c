@@ -153,6 +153,20 @@ static enum status check_topics(const struct config *c, struct error *err)
     return ST_OK;
 }
 
+static enum status check_dead_letter(const struct config *c, struct error *err)
+{
+    const char *topic = c->dead_letter;
+    if (!is_kafka_name(topic, TOPIC_BYTES_MAX))
+        return config_error(c, "dead_letter", err,
+            "\"%s\" is not a topic's name (A-Z a-z 0-9 . _ -)", node_show(topic).text);
+    bool read = is_internal_topic(c, topic);
+    for (size_t i = 0; i < c->topics.count; i++)
+        read = read || strcmp(c->topics.text[i], topic) == 0;
+    if (!read) return ST_OK;
+    return config_error(c, "dead_letter", err,
+        "%s is read by weir itself, so it would be fed to itself; name another topic", topic);
+}
+
 static enum status check_brokers(const struct config *c, struct error *err)
 {
     const char *at = c->brokers;
@@ -344,6 +358,7 @@ enum status config_check(const struct config *config, struct error *err)
         check_ranges,
         check_names,
         check_topics,
+        check_dead_letter,
         check_brokers,
         check_encoding,
         check_start,

@@ -32,6 +32,8 @@ const struct option config_options[] = {
     KEY("encoding", TEXT, encoding, "otlp_proto", "format of the span messages"),
     CHOICE("delivery", delivery, delivery_names, "exactly_once",
         "exactly_once | at_least_once (brokers without transactions)"),
+    KEY("dead_letter", TEXT, dead_letter, "",
+        "topic for messages that cannot be read; empty: they are only counted"),
     KEY("start", TEXT, start, "1h", "first start: earliest, latest, or how far back"),
 
     CHOICE("time", time, time_names, "live",

@@ -42,6 +42,8 @@ static enum status open_consumer(struct kafka *k, const char *client_id, struct 
     kafka_conf_tune(conf, k->options.config, "fetch.wait.max.ms", "50");
     kafka_conf_tune(conf, k->options.config, "fetch.error.backoff.ms", "50");
     kafka_conf_tune(conf, k->options.config, "queued.min.messages", "1000000");
+    /* A larger answer than this is never taken, and its partition would stand for ever. */
+    kafka_conf_tune(conf, k->options.config, "receive.message.max.bytes", "1000000000");
     kafka_conf_tune(conf, k->options.config, "queued.max.messages.kbytes", kbytes);
     kafka_conf_set(
         conf, "partition.assignment.strategy", k->options.keeps_order ? "range" : "roundrobin");
@@ -136,6 +138,13 @@ static enum kafka_event event_of_error(
     bool gone = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
                 m->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE;
     kafka_refusal_answer(m->err, m->rkt == NULL ? "" : rd_kafka_topic_name(m->rkt));
+    if (m->err == RD_KAFKA_RESP_ERR__BAD_COMPRESSION && placed) {
+        error_set(err, ST_RETRY, (int)m->err,
+            "kafka: a batch at offset %lld of %s, partition %d cannot be decompressed within "
+            "receive.message.max.bytes; raise that under `kafka:`, reading stands until then",
+            (long long)m->offset, k->options.topic[record->topic], m->partition);
+        return KAFKA_TROUBLE;
+    }
     error_set(err, gone ? ST_LOST : ST_RETRY, (int)m->err, "kafka: group %s: %s: %s", k->group,
         rd_kafka_err2name(m->err), rd_kafka_message_errstr(m));
     return gone && placed ? KAFKA_GONE : KAFKA_TROUBLE;
@@ -182,6 +191,21 @@ enum kafka_event kafka_poll(
     /* What was polled beside a rebalance is not processed, so it will be read again by its owner. */
     if (k->pending != PENDING_NONE) return event_pending(k);
     return k->message == NULL ? KAFKA_NOTHING : event_of_message(k, record, err);
+}
+
+size_t kafka_headers(const struct kafka *k, struct kafka_header *header, size_t most)
+{
+    rd_kafka_headers_t *headers;
+    if (k->message == NULL ||
+        rd_kafka_message_headers(k->message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return 0;
+    size_t count = rd_kafka_header_cnt(headers);
+    for (size_t h = 0; h < count && h < most; h++) {
+        const void *value = NULL;
+        rd_kafka_header_get_all(headers, h, &header[h].name, &value, &header[h].value.size);
+        header[h].value.data = value;
+    }
+    return count;
 }
 
 /* No partition's offset is taken for missing only because it could not be read. */

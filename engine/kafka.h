@@ -13,7 +13,7 @@
 
 struct kafka;
 
-enum { KAFKA_TOPICS_MAX = 64, KAFKA_METADATA_MAX = 256 };
+enum { KAFKA_TOPICS_MAX = 64, KAFKA_METADATA_MAX = 256, KAFKA_HEADERS_MAX = 64 };
 
 struct kafka_options {
     const struct config *config;
@@ -25,6 +25,7 @@ struct kafka_options {
     bool produces;
     bool keeps_order;      /* range assignment: a stable order of members gives stable partitions */
     uint32_t queue_kbytes; /* fetched ahead */
+    const char *aside;     /* a topic whose records an epoch can do without, or NULL */
 };
 
 enum kafka_event {
@@ -45,6 +46,12 @@ struct kafka_record {
     int64_t timestamp_ms; /* -1: none */
     bool log_append_time;
     struct bytes key, value; /* borrowed until the next kafka_poll */
+};
+
+/* One header of a record. */
+struct kafka_header {
+    const char *name;
+    struct bytes value; /* data NULL: null */
 };
 
 struct kafka_assigned {
@@ -70,6 +77,9 @@ void kafka_close(struct kafka *kafka); /* leaves the group; NULL is fine */
 enum kafka_event kafka_poll(
     struct kafka *kafka, int timeout_ms, struct kafka_record *record, struct error *err);
 
+/* The headers of the record that kafka_poll has lent, borrowed as long; returns how many there are, also past `most`. */
+size_t kafka_headers(const struct kafka *kafka, struct kafka_header *header, size_t most);
+
 /* After KAFKA_ASSIGNED: what was assigned and what is committed. ST_RETRY: ask again. */
 enum status kafka_assigned(struct kafka *kafka, struct kafka_assigned **assigned, size_t *count,
     struct error *err) MUST_USE;
@@ -92,6 +102,17 @@ enum status kafka_begin(struct kafka *kafka, struct error *err) MUST_USE;
 /* offset  if not NULL set once delivered, after kafka_flush; must outlive that */
 enum status kafka_send(struct kafka *kafka, const char *topic, int32_t partition, struct bytes key,
     struct bytes value, int64_t *offset, struct error *err) MUST_USE;
+/*
+ * One record to options->aside, to any partition of it. As kafka_send, but what is refused at once harms
+ * nothing else.
+ *
+ * returns  ST_OK; ST_SKIP, larger than message.max.bytes; ST_RETRY, not to be sent now: no such topic,
+ *          or no room; the epoch goes on without it
+ */
+enum status kafka_send_aside(struct kafka *kafka, struct bytes key, struct bytes value,
+    const struct kafka_header *header, size_t headers, struct error *err) MUST_USE;
+/* After a failed epoch, before kafka_abort: whether it was the records set aside that failed, and nothing else. */
+bool kafka_aside_failed(struct kafka *kafka, const struct error *err);
 enum status kafka_flush(struct kafka *kafka, struct error *err) MUST_USE;
 enum status kafka_commit(struct kafka *kafka, const struct kafka_position *position, size_t count,
     struct error *err) MUST_USE;

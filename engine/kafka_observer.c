@@ -100,7 +100,7 @@ enum status kafka_partitions(
     rd_kafka_t *handle = observer_of(o, "aggregate", err);
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(handle, topic, NULL);
-    if (rkt == NULL) return retry(rd_kafka_last_error(), "ask about topic", topic, err);
+    if (rkt == NULL) return retry(handle, rd_kafka_last_error(), "ask about topic", topic, err);
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, rkt, &metadata, ASK_MS);
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -319,7 +319,7 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
     rd_kafka_topic_partition_list_destroy(list);
     enum status status = code == RD_KAFKA_RESP_ERR_NO_ERROR
                              ? read_wanted(reader, topic, wanted, count, data, ends, err)
-                             : retry(code, "read topic", topic, err);
+                             : retry(reader, code, "read topic", topic, err);
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
     return status;

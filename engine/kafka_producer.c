@@ -15,6 +15,9 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     struct kafka *k = opaque;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_refusal_answer(message->err, rd_kafka_topic_name(message->rkt));
+        if (k->options.aside != NULL &&
+            strcmp(rd_kafka_topic_name(message->rkt), k->options.aside) == 0)
+            k->aside_undelivered++;
         if (k->undelivered++ == 0) {
             snprintf(k->failure, sizeof(k->failure), "%s, partition %d: %s",
                 rd_kafka_topic_name(message->rkt), message->partition,
@@ -68,7 +71,7 @@ void kafka_close_producer(struct kafka *k)
 enum status kafka_begin(struct kafka *k, struct error *err)
 {
     assert(!k->in_transaction);
-    k->undelivered = 0;
+    k->undelivered = k->aside_undelivered = k->aside_sent = 0;
     if (k->transactional) {
         enum status status =
             kafka_status(rd_kafka_begin_transaction(k->producer), "begin a transaction", err);
@@ -111,6 +114,58 @@ enum status kafka_send(struct kafka *k, const char *topic, int32_t partition, st
         }
         rd_kafka_poll(k->producer, 10);
     }
+}
+
+static rd_kafka_resp_err_t produce_aside(struct kafka *k, struct bytes key, struct bytes value,
+    const struct kafka_header *header, size_t headers)
+{
+    rd_kafka_vu_t parts[5 + KAFKA_HEADERS_MAX] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = k->options.aside},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = RD_KAFKA_PARTITION_UA},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.data, key.size}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.data, value.size}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    assert(headers <= KAFKA_HEADERS_MAX);
+    for (size_t h = 0; h < headers; h++) {
+        const struct bytes *text = &header[h].value;
+        parts[5 + h].vtype = RD_KAFKA_VTYPE_HEADER;
+        parts[5 + h].u.header.name = header[h].name;
+        parts[5 + h].u.header.val = text->data;
+        parts[5 + h].u.header.size = text->data == NULL ? -1 : (ssize_t)text->size;
+    }
+    rd_kafka_error_t *failure = rd_kafka_produceva(k->producer, parts, 5 + headers);
+    if (failure == NULL) return RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(failure);
+    rd_kafka_error_destroy(failure);
+    return code;
+}
+
+enum status kafka_send_aside(struct kafka *k, struct bytes key, struct bytes value,
+    const struct kafka_header *header, size_t headers, struct error *err)
+{
+    int64_t deadline_ns = clock_ns() + KAFKA_ASIDE_MS * NS_PER_MS;
+    rd_kafka_resp_err_t code = produce_aside(k, key, value, header, headers);
+    while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && clock_ns() < deadline_ns) {
+        rd_kafka_poll(k->producer, 10);
+        code = produce_aside(k, key, value, header, headers);
+    }
+    k->aside_sent += code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
+    bool large = code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    return error_set(err, large ? ST_SKIP : ST_RETRY, (int)code, "kafka: cannot send to %s: %s",
+        k->options.aside, rd_kafka_err2str(code));
+}
+
+/* Not being allowed to write to a topic fails the transaction before anything is sent, and names no topic. */
+bool kafka_aside_failed(struct kafka *k, const struct error *err)
+{
+    if (k->aside_sent == 0) return false;
+    int64_t deadline_ns = clock_ns() + KAFKA_ASIDE_MS * NS_PER_MS;
+    while (k->undelivered == 0 && clock_ns() < deadline_ns)
+        rd_kafka_poll(k->producer, 10); /* what failed is told after that something did */
+    if (k->undelivered != 0) return k->undelivered == k->aside_undelivered;
+    return err->code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 }
 
 enum status kafka_flush(struct kafka *k, struct error *err)

@@ -6,7 +6,10 @@
 
 #include <librdkafka/rdkafka.h>
 
-enum { KAFKA_ANSWER_MS = 30000 /* how long a broker may take to answer */ };
+enum {
+    KAFKA_ANSWER_MS = 30000, /* how long a broker may take to answer */
+    KAFKA_ASIDE_MS = 1000,   /* how long there may be no room for a record set aside */
+};
 
 enum pending { PENDING_NONE, PENDING_ASSIGN, PENDING_REVOKE, PENDING_LOST };
 
@@ -24,6 +27,7 @@ struct kafka {
     rd_kafka_message_t *message;             /* lent out */
     uint64_t undelivered; /* sends that failed since the last commit; producer's thread is ours */
     char failure[256];    /* of the first of them */
+    uint64_t aside_sent, aside_undelivered; /* to options.aside, since the last begin */
 };
 
 /* returns  ST_OK; ST_RETRY, no answer; ST_FATAL, a wrong setting */

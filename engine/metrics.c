@@ -128,10 +128,12 @@ struct metric *metric_of(
 /* One character as the text format writes it between quotes. */
 static struct bytes label_escape(struct bytes character)
 {
+    static const char replacement[] = "\xef\xbf\xbd";
+    if (character.size == 0) return bytes_of(replacement);
     if (bytes_are(character, "\"")) return bytes_of("\\\"");
     if (bytes_are(character, "\\")) return bytes_of("\\\\");
     if (bytes_are(character, "\n")) return bytes_of("\\n");
-    return character;
+    return text_steering(character) < 0 ? character : bytes_of(replacement);
 }
 
 struct metric_label metric_label(const char *value)
@@ -141,8 +143,7 @@ struct metric_label metric_label(const char *value)
     struct bytes rest = bytes_of(value);
     while (rest.size > 0) {
         size_t bytes = text_character(rest);
-        struct bytes shown = bytes == 0 ? bytes_of("\xef\xbf\xbd") /* the replacement character */
-                                        : label_escape((struct bytes){rest.data, bytes});
+        struct bytes shown = label_escape((struct bytes){rest.data, bytes});
         if (size + shown.size >= sizeof(label.text)) break;
         memcpy(label.text + size, shown.data, shown.size);
         size += shown.size;

@@ -40,6 +40,7 @@ void sources_forget(struct sources *s)
         metric_clear(s->source[i].lag_records);
         metric_clear(s->source[i].lag_seconds);
         metric_clear(s->source[i].watermark);
+        metric_clear(s->source[i].ahead);
     }
     s->count = 0;
 }
@@ -138,6 +139,9 @@ static enum status source_init(
         topic, from->partition);
     source->watermark = metric_of(METRIC_GAUGE, "weir_source_watermark_seconds",
         "The partition's clock: newest record timestamp - lateness.",
+        "topic=\"%s\",partition=\"%d\"", topic, from->partition);
+    source->ahead = metric_of(METRIC_GAUGE, "weir_source_ahead_seconds",
+        "How far the partition's clock is past what aggregate has closed.",
         "topic=\"%s\",partition=\"%d\"", topic, from->partition);
     return status;
 }

@@ -16,7 +16,7 @@ struct source {
     int64_t end;     /* batch mode: where it ends; INT64_MAX: never */
     bool paused;
     bool changed; /* since the last commit */
-    struct metric *lag_records, *lag_seconds, *watermark;
+    struct metric *lag_records, *lag_seconds, *watermark, *ahead;
 };
 
 struct sources {
@@ -55,6 +55,12 @@ void sources_ask_idle(struct sources *sources);
  * panes stay bounded. Until aggregate has a watermark, the least of our own clocks stands in for it.
  */
 void sources_hold_ahead(struct sources *sources, struct kafka *kafka);
+
+/*
+ * While one of our partitions is more than half of max_ahead past aggregate: say, once in a while,
+ * which partition of all workers holds the watermark, by how much, and what helps.
+ */
+void sources_say_slowest(const struct sources *sources);
 
 /* Aggregate's watermark as committed: the least of all partitions; WATERMARK_NONE until all have one. */
 int64_t sources_published_watermark(const struct sources *sources);

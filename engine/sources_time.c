@@ -117,5 +117,8 @@ void sources_hold_ahead(struct sources *s, struct kafka *kafka)
             source->paused = kafka_pause(kafka, source->clock.topic, partition);
         if (!ahead && source->paused)
             source->paused = !kafka_resume(kafka, source->clock.topic, partition);
+        if (s->published_ns != WATERMARK_NONE)
+            metric_set(source->ahead, (double)(source->clock.watermark_ns - s->published_ns) / 1e9);
     }
+    sources_say_slowest(s);
 }

@@ -20,6 +20,7 @@ enum {
     DRAIN_ASK_MS = 200,
     LEAVE_S = 4, /* from being asked to stop */
     THREADS_MAX = 3 * 64,
+    DEAD_LETTER_PARTITIONS = 1,
 };
 
 /* What `weir check` says, in one line: whoever reads the log need not ask. */
@@ -96,6 +97,23 @@ static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], cons
     return status;
 }
 
+/* Its partitions and settings are the operator's; made only if it is not there, with Kafka's defaults. */
+static enum status dead_letter_open(struct worker *w, struct error *err)
+{
+    const struct kafka_setting defaults[] = {{NULL, NULL}};
+    const char *topic = w->config->dead_letter;
+    enum status status = ST_OK;
+    if (*topic == '\0') return ST_OK;
+    do {
+        uint32_t there = 0;
+        status = kafka_partitions(w->observer, topic, &there, err);
+        if (status == ST_OK && there == 0) {
+            status = kafka_topic_ensure(w->observer, topic, DEAD_LETTER_PARTITIONS, defaults, err);
+        }
+    } while ((status = insist(w, status, err)) == ST_RETRY);
+    return status;
+}
+
 static enum status topics_open(struct worker *w, struct error *err)
 {
     char retention[32];
@@ -112,6 +130,7 @@ static enum status topics_open(struct worker *w, struct error *err)
     if (status == ST_OK) status = own_topic_open(w, w->partials, "partials", "-1", err);
     if (status == ST_OK) status = own_topic_open(w, w->rows, "rows", retention, err);
     if (status == ST_OK) status = own_topic_open(w, w->state, "state", "-1", err);
+    if (status == ST_OK) status = dead_letter_open(w, err);
     if (status == ST_OK) ready_set("kafka", NULL);
     return status;
 }

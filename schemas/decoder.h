@@ -18,7 +18,8 @@ struct decoder {
      *
      * message  one record value, borrowed; spans point into it, so it must outlive their use
      * out      the caller's; on any status but ST_OK, `out->count` is what it was
-     * returns  ST_OK; or ST_SKIP, malformed or over a limit, `err` naming the byte
+     * returns  ST_OK; or ST_SKIP, malformed or over a limit, `err` naming the byte, and out->refusal
+     *          and out->refused_at saying the same to machines
      * threads  pure: any thread, no clock
      */
     enum status (*decode)(struct bytes message, struct spans *out, struct error *err);

@@ -504,10 +504,13 @@ static struct reader reader_of(struct spans *out)
 static enum status otlp_refuse(const struct reader *r, struct bytes message, struct error *err)
 {
     if (r->fault == NULL) {
+        r->out->refusal = REFUSED_SPANS;
         return error_set(err, ST_SKIP, 0,
             "otlp_proto: over %d spans in one message; let the exporter send smaller batches",
             SPANS_MAX);
     }
+    r->out->refusal = REFUSED_MALFORMED;
+    r->out->refused_at = r->fault - message.data;
     return error_set(err, ST_SKIP, 0,
         "otlp_proto: malformed field at byte %zu of %zu; the message is damaged or in another "
         "encoding",

@@ -7,9 +7,13 @@
 const char *const span_kind_name[KIND_COUNT] = {
     "UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"};
 
+const char *const refusal_name[REFUSED_COUNT] = {"malformed", "too_many_spans", "too_large"};
+
 void spans_reset(struct spans *spans)
 {
     spans->count = 0;
+    spans->refusal = REFUSED_MALFORMED;
+    spans->refused_at = -1;
     memset(spans->dropped, 0, sizeof(spans->dropped));
     if (spans->text.bytes != 0) pool_reset(&spans->text);
 }

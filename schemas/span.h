@@ -35,6 +35,15 @@ enum span_drop {   /* why a single span was not taken, though its message was */
     DROP_COUNT,
 };
 
+enum refusal { /* why a message was not taken */
+    REFUSED_MALFORMED,
+    REFUSED_SPANS, /* over SPANS_MAX */
+    REFUSED_BYTES, /* over limits.message_bytes */
+    REFUSED_COUNT,
+};
+
+extern const char *const refusal_name[REFUSED_COUNT]; /* "malformed", "too_many_spans", ... */
+
 enum span_verdict { /* combine's, against the partition's clock as it was before the record */
     SPAN_ON_TIME = 0,
     SPAN_LATE,     /* its pane was closed, within allowed_lateness: revises it */
@@ -73,6 +82,8 @@ struct spans {
     struct bytes *attribute;         /* [capacity * wanted->count]; data NULL: absent */
     struct pool text;                /* values written out as text (numbers, booleans) */
     uint32_t dropped[DROP_COUNT];    /* spans of this message not taken, by reason */
+    enum refusal refusal;            /* of this message, where it was not taken */
+    int64_t refused_at;              /* byte where reading it stopped; -1: none in particular */
 };
 
 void spans_reset(struct spans *spans); /* empty, room kept */

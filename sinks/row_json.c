@@ -22,14 +22,15 @@ void row_json_number(double number, struct buffer *out)
     buffer_append(out, text, (size_t)size);
 }
 
-static void escape(uint8_t byte, struct buffer *out)
+static void escape(struct bytes character, struct buffer *out)
 {
-    if (byte == '"' || byte == '\\')
-        buffer_print(out, "\\%c", byte);
-    else if (byte < 0x20)
-        buffer_print(out, "\\u%04x", byte);
+    int steering = text_steering(character);
+    if (steering >= 0)
+        buffer_print(out, "\\u%04x", (unsigned)steering);
+    else if (bytes_are(character, "\"") || bytes_are(character, "\\"))
+        buffer_print(out, "\\%c", character.data[0]);
     else
-        buffer_append(out, &byte, 1);
+        buffer_append(out, character.data, character.size);
 }
 
 void row_json_text(struct bytes text, struct buffer *out)
@@ -37,12 +38,10 @@ void row_json_text(struct bytes text, struct buffer *out)
     buffer_append(out, "\"", 1);
     while (text.size > 0) {
         size_t bytes = text_character(text);
-        if (bytes == 1)
-            escape(text.data[0], out);
-        else if (bytes == 0)
+        if (bytes == 0)
             buffer_append(out, "\xef\xbf\xbd", 3);
         else
-            buffer_append(out, text.data, bytes);
+            escape((struct bytes){text.data, bytes}, out);
         if (bytes == 0) bytes = 1;
         text = (struct bytes){text.data + bytes, text.size - bytes};
     }

@@ -62,15 +62,6 @@ static void line_end(struct line *line, const char *tail)
     line->size += bytes;
 }
 
-/* C0, DEL and C1 steer terminals; the latter are two bytes in UTF-8. */
-static int control_of(struct bytes character)
-{
-    uint8_t first = character.data[0];
-    if (character.size == 1 && (first < 0x20 || first == 0x7f)) return first;
-    if (character.size == 2 && first == 0xc2 && character.data[1] < 0xa0) return character.data[1];
-    return -1;
-}
-
 /* The character at the start of `text` as it stands between quotes; `used` of its bytes. */
 static struct bytes escape(struct bytes text, char room[8], size_t *used)
 {
@@ -83,9 +74,9 @@ static struct bytes escape(struct bytes text, char room[8], size_t *used)
     if (bytes_are(character, "\\")) return bytes_of("\\\\");
     if (bytes_are(character, "\n")) return bytes_of("\\n");
     if (bytes_are(character, "\t")) return bytes_of("\\t");
-    int control = control_of(character);
-    if (control < 0) return character;
-    snprintf(room, 8, "\\u%04x", (unsigned)control & 0xffU);
+    int steering = text_steering(character);
+    if (steering < 0) return character;
+    snprintf(room, 8, "\\u%04x", (unsigned)steering & 0xffffU);
     return bytes_of(room);
 }
 

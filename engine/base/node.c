@@ -4,6 +4,7 @@
 #include "engine/base/expand.h"
 #include "engine/base/memory.h"
 #include "engine/base/secret.h"
+#include "engine/base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +35,14 @@ struct node_shown node_show(const char *foreign)
         while (size > 0 && ((uint8_t)text[size] & 0xC0) == 0x80) /* not inside a character */
             size--;
     }
-    for (size_t i = 0; i < size; i++)
-        out.text[i] = (uint8_t)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i];
+    for (size_t i = 0, bytes; i < size; i += bytes) {
+        struct bytes rest = {(const uint8_t *)text + i, size - i};
+        bytes = text_character(rest);
+        bool shown = bytes != 0 && text_steering((struct bytes){rest.data, bytes}) < 0;
+        if (bytes == 0) bytes = 1;
+        memcpy(out.text + i, text + i, bytes);
+        if (!shown) memset(out.text + i, '?', bytes);
+    }
     memcpy(out.text + size, cut ? "..." : "", cut ? sizeof("...") : 1);
     free(text);
     return out;

@@ -30,6 +30,33 @@ size_t text_character(struct bytes text)
     return wanted;
 }
 
+static int code_of(struct bytes character)
+{
+    const uint8_t *c = character.data;
+    switch (character.size) {
+    case 1:
+        return c[0];
+    case 2:
+        return (c[0] & 0x1f) << 6 | (c[1] & 0x3f);
+    case 3:
+        return (c[0] & 0x0f) << 12 | (c[1] & 0x3f) << 6 | (c[2] & 0x3f);
+    }
+    return -1;
+}
+
+int text_steering(struct bytes character)
+{
+    static const struct {
+        int first, last;
+    } steering[] = {{0, 0x1f}, {0x7f, 0x9f}, {0x61c, 0x61c}, {0x200b, 0x200f}, {0x2028, 0x202e},
+        {0x2060, 0x206f}, {0xfeff, 0xfeff}};
+    int code = code_of(character);
+    for (size_t i = 0; i < sizeof(steering) / sizeof(steering[0]); i++) {
+        if (code >= steering[i].first && code <= steering[i].last) return code;
+    }
+    return -1;
+}
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;

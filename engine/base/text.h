@@ -15,6 +15,15 @@ enum { TEXT_WORD_BYTES_MAX = 64 };
 size_t text_character(struct bytes text);
 
 /*
+ * The code point of a character that steers a terminal instead of being seen: C0, DEL, C1, line and
+ * paragraph separators, invisible ones, marks and overrides of direction. -1: any other.
+ *
+ * character  one, as text_character measures it
+ * source     UAX #9, section 2; ECMA-48
+ */
+int text_steering(struct bytes character);
+
+/*
  * How many letters must be put in, left out, replaced or swapped with their neighbour to make one
  * word of the other: for hints at misspelt names. Words longer than TEXT_WORD_BYTES_MAX are that
  * far from everything.

@@ -1,6 +1,7 @@
 #include "engine/base/node.h"
 #include "engine/base/text.h"
 #include "engine/cmd/cmd.h"
+#include "engine/cmd/sheet.h"
 #include "engine/kafka_version.h"
 
 #include <errno.h>
@@ -8,20 +9,35 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ERROR_BYTES_MAX = 1024 };
+
+/* A file's or a server's words are quoted in errors, and standard error is a terminal. */
+static void print_shown(const char *text)
+{
+    struct buffer shown = {0};
+    sheet_escape(bytes_of(text), &shown);
+    fwrite(shown.data, 1, shown.size, stderr);
+    buffer_release(&shown);
+}
+
 int command_misused(const struct command *command, const char *format, ...)
 {
-    fprintf(stderr, "weir %s: ", command->name);
+    char text[ERROR_BYTES_MAX];
     va_list args;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    fprintf(stderr, "weir %s: ", command->name);
+    print_shown(text);
     fprintf(stderr, "\nTry `weir %s --help`.\n", command->name);
     return EXIT_USAGE;
 }
 
 int command_failed(const struct command *command, const struct error *err, int exit_code)
 {
-    fprintf(stderr, "weir %s: %s\n", command->name, err->text);
+    fprintf(stderr, "weir %s: ", command->name);
+    print_shown(err->text);
+    fputc('\n', stderr);
     return exit_code;
 }
 

@@ -12,21 +12,11 @@ enum { CELL_PRINT_BYTES = 128 };
 
 static const char gap[] = "  ";
 
-/* Controls of U+0080 to U+009F, and marks and overrides of direction. source: UAX #9, section 2 */
-static bool is_dangerous(const uint8_t *c, size_t bytes)
-{
-    if (bytes == 1) return c[0] < 0x20 || c[0] == 0x7f;
-    if (bytes == 2) return (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xd8 && c[1] == 0x9c);
-    if (bytes != 3 || c[0] != 0xe2) return false;
-    if (c[1] == 0x80) return (c[2] >= 0x8b && c[2] <= 0x8f) || (c[2] >= 0xa8 && c[2] <= 0xae);
-    return c[1] == 0x81 && c[2] >= 0xa0 && c[2] <= 0xaf;
-}
-
 void sheet_escape(struct bytes text, struct buffer *out)
 {
     while (text.size > 0) {
         size_t bytes = text_character(text);
-        bool shown = bytes != 0 && !is_dangerous(text.data, bytes);
+        bool shown = bytes != 0 && text_steering((struct bytes){text.data, bytes}) < 0;
         if (bytes == 0) bytes = 1;
         if (shown) buffer_append(out, text.data, bytes);
         for (size_t i = 0; i < bytes && !shown; i++)

@@ -35,6 +35,7 @@ test   openjdk-17-jre-headless  cmd:java
 test   maven                    cmd:mvn
 test   curl                     cmd:curl
 test   openssl                  cmd:openssl
+test   kcat                     cmd:kcat
 test   python3-redis            cmd:python3
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
