@@ -277,7 +277,6 @@ static void a_member_comes_back_to_an_assignment(void **unused)
     } rows[] = {
         {"heartbeat", API_HEARTBEAT, E(REBALANCE_IN_PROGRESS), KAFKA_REVOKED},
         {"heartbeat", API_HEARTBEAT, E(UNKNOWN_MEMBER_ID), KAFKA_LOST},
-        {"heartbeat", API_HEARTBEAT, E(ILLEGAL_GENERATION), KAFKA_LOST},
     };
     struct stage s;
     stage_open(&s, "at_least_once");
@@ -306,10 +305,8 @@ static void joining_goes_on_after_an_error(void **unused)
     } rows[] = {
         {API_JOIN, E(NOT_COORDINATOR)},
         {API_JOIN, E(UNKNOWN_MEMBER_ID)},
-        {API_JOIN, E(COORDINATOR_LOAD_IN_PROGRESS)},
         {API_JOIN, E(GROUP_AUTHORIZATION_FAILED)},
         {API_SYNC, E(REBALANCE_IN_PROGRESS)},
-        {API_SYNC, E(ILLEGAL_GENERATION)},
         {API_HEARTBEAT, E(NOT_COORDINATOR)},
     };
     struct stage s;
