@@ -27,6 +27,7 @@ enum {
 };
 
 #define SAY_AGAIN_NS (600 * NS_PER_S) /* a state that lasts */
+#define SAY_PLACE_NS (10 * NS_PER_S)
 
 /* A partition of rows that this thread owns, and the batch being gathered for it. */
 struct feed {
@@ -168,9 +169,12 @@ static enum status feed_place(
     }
     if (feed->applied < 0 && feed->committed > first &&
         evictions_going_on(&s->evictions, &place, clock_ns())) {
-        log_warn("sink",
-            "the store threw its place away: going on with new rows, the others follow",
-            "partition=%d from=%" PRId64, feed->partition, feed->committed);
+        static struct log_gate gate;
+        if (log_every(&gate, SAY_PLACE_NS)) {
+            log_warn("sink",
+                "the store threw its place away: going on with new rows, the others follow",
+                "partition=%d from=%" PRId64, feed->partition, feed->committed);
+        }
         feed->position = feed->refill_until = feed->committed;
         return ST_OK;
     }
@@ -294,7 +298,8 @@ static enum status feed_apply(struct sink_stage *s, struct feed *feed, struct er
     status = store_redis.apply(s->store, feed->partition, &batch, &applied, err);
     s->store_failed = status == ST_RETRY;
     failpoint("sink", "applied");
-    if (status == ST_LOST) {
+    static struct log_gate gate;
+    if (status == ST_LOST && log_every(&gate, NS_PER_S)) {
         log_warn("sink", "the store lost its place, going back to it",
             "partition=%d expected=%" PRId64 " applied=%" PRId64, feed->partition, feed->applied,
             applied);
@@ -346,7 +351,7 @@ static enum status on_record(
     feed->last = record->offset;
     feed->position = record->offset + 1;
     feed->at_end = false;
-    return ST_OK;
+    return feed->count == STORE_BATCH_MAX ? feeds_apply(s, err) : ST_OK;
 }
 
 static enum status commit(struct sink_stage *s, struct error *err)
@@ -524,6 +529,8 @@ static enum status round_once(struct sink_stage *s, struct error *err)
         struct kafka_record record;
         enum kafka_event event = kafka_poll(s->kafka, LINGER_MS, &record, err);
         status = on_event(s, event, &record, err);
+        if (s->retry_ns != 0)
+            feeds_hold(s); /* at once: a full batch has no room for another record */
     }
     if (status == ST_OK) status = feeds_apply(s, err);
     if (status == ST_OK) status = verify(s, err);
@@ -569,6 +576,11 @@ void sink_stage(struct stage_thread *self)
     while (!worker_stopping(s.worker)) {
         enum status status = s.kafka == NULL ? stage_open(&s, &err) : round_once(&s, &err);
         if (status == ST_OK) continue;
+        if (status == ST_LOST && s.kafka != NULL) {
+            /* A store that loses its place again and again still gets on by what it took. */
+            struct error unused;
+            if (commit(&s, &unused) != ST_OK) log_debug("sink", "offsets not committed", NULL);
+        }
         feeds_forget(&s);
         say_drained(&s, false);
         if (status == ST_RETRY && s.store_failed) { /* said once; the group waits with us */

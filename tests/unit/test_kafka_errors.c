@@ -249,8 +249,8 @@ static void a_producer_waits_for_its_coordinator_or_says_why_it_cannot_be(void *
         {E(CONCURRENT_TRANSACTIONS), ST_OK},
         {E(INVALID_PRODUCER_EPOCH), ST_LOST},
         {E(PRODUCER_FENCED), ST_LOST},
-        {E(TRANSACTIONAL_ID_AUTHORIZATION_FAILED), ST_FATAL},
-        {E(CLUSTER_AUTHORIZATION_FAILED), ST_FATAL},
+        {E(TRANSACTIONAL_ID_AUTHORIZATION_FAILED), ST_RETRY},
+        {E(CLUSTER_AUTHORIZATION_FAILED), ST_RETRY},
         {E(INVALID_TRANSACTION_TIMEOUT), ST_FATAL},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {

@@ -161,7 +161,8 @@ static void a_sentinels_own_password_is_another_than_the_servers(void **unused)
     struct error err;
     struct redis_server shy;
     redis_server_start_sentinel(&shy, "shop", primary.port,
-        "user default off\nuser looker on >look +@all\nsentinel sentinel-user looker\n"
+        "user default off\nuser looker on >look -@all "
+        "+sentinel|get-master-addr-by-name\nsentinel sentinel-user looker\n"
         "sentinel sentinel-pass look");
     snprintf(url, sizeof(url), "sentinel://127.0.0.1:%d/shop", shy.port);
     assert_int_equal(apply_at(url, &err), ST_FATAL);
