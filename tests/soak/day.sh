@@ -3,7 +3,7 @@
 #
 #     tests/soak/day.sh BUILD_FOLDER
 #
-#     DAY_SERIES=10000 DAY_HOURS=24 DAY_PANE=10s DAY_RATE=20 (spans a second) DAY_SPEED=240 (times)
+#     DAY_SERIES=10000 DAY_HOURS=24 DAY_PANE=1m DAY_RATE=20 (spans a second) DAY_SPEED=300 (times)
 #
 # `weir generate --speed` writes the day in minutes while two workers read it in `time: records`; one of them
 # is killed with -9 and started again each few hours of event time. Each simulated hour prints a line. It
@@ -15,9 +15,9 @@ need_kafka
 need_own_redis
 SERIES=${DAY_SERIES:-10000}
 HOURS=${DAY_HOURS:-24}
-PANE=${DAY_PANE:-10s}
+PANE=${DAY_PANE:-1m}
 RATE=${DAY_RATE:-20}
-SPEED=${DAY_SPEED:-240}
+SPEED=${DAY_SPEED:-300}
 RESTART_HOURS=${DAY_RESTART_HOURS:-4}
 STUCK_S=300 # an hour of event time that takes longer than this
 
