@@ -94,6 +94,17 @@ for entry in "${CASES[@]}"; do
 done
 grep -q 'todo=.*one that it has: .*SCRAM-SHA-512' "$WORK/no-mechanism.log" || fail "the mechanisms there are, are not named"
 
+# A password in clear is warned of, once.
+"$WEIR" run --topic "$topic" --redis "$WEIR_TEST_REDIS" --name "$RUN-a" --set http.listen= \
+    --brokers "$WEIR_TEST_BROKERS" --set kafka.security.protocol=sasl_plaintext "$WORK/scram.yaml" >"$WORK/clear.log" 2>&1 &
+pid=$!
+SERVERS_PIDS+=("$pid")
+warned() { grep -q 'level=warn part=kafka msg="security.protocol is sasl_plaintext' "$WORK/clear.log"; }
+servers_wait 30 "$pid" warned || fail "sasl_plaintext is not warned of"
+kill -TERM "$pid"
+wait "$pid" || fail "sasl_plaintext: exit code $? after SIGTERM"
+[ "$(grep -c 'is sasl_plaintext' "$WORK/clear.log")" = 1 ] || fail "sasl_plaintext is warned of more than once"
+
 # What would let anyone in between is not taken at all.
 for setting in enable.ssl.certificate.verification=false ssl.endpoint.identification.algorithm=none sasl.mechanism=FOO; do
     "$WEIR" check --set kafka."$setting" "$WORK/scram.yaml" >"$WORK/check.out" 2>&1 && fail "$setting is taken"

@@ -53,6 +53,19 @@ END
     done
 }
 
+# The first of five ports in a row on which nobody listens.
+secure_free_ports() {
+    local first i taken=yes
+    while [ -n "$taken" ]; do
+        first=$(servers_free_port)
+        taken=
+        for i in 1 2 3 4; do
+            if (exec 3<>"/dev/tcp/127.0.0.1/$((first + i))") 2>/dev/null; then taken=yes; fi
+        done
+    done
+    echo "$first"
+}
+
 start_secure_kafka() {
     local dir=$1 port user scram=()
     command -v openssl >/dev/null || { echo "openssl is not installed" && return 1; }
@@ -64,7 +77,7 @@ start_secure_kafka() {
     for user in weir shop nobody; do
         scram+=(--add-scram "SCRAM-SHA-512=[name=$user,password=${SECURE_PASSWORD}x]")
     done
-    port=$(servers_free_port)
+    port=$(secure_free_ports)
     secure_properties "$dir" "$port" $((port + 4)) >"$dir/more.properties"
     kafka_configure "$port" $((port + 4)) "$dir" "${scram[@]}" || { tail -3 "$dir/format.log" && return 1; }
     kafka_run "$dir" || return 1
