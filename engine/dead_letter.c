@@ -181,17 +181,21 @@ static void letters_reset(struct dead_letters *l)
     l->sent = l->spoilt = 0;
 }
 
+/* The topic is given another chance, so nobody need look at it until it fails again. */
+static void reopen(struct dead_letters *l)
+{
+    if (l->closed_ns == 0 || clock_ns() < l->closed_ns) return;
+    l->closed_ns = 0;
+    ready_set("dead_letter", NULL);
+}
+
 void dead_letters_committed(struct dead_letters *l)
 {
+    reopen(l);
     if (l->count == 0) return;
     metric_add(metric_of(METRIC_COUNTER, "weir_dead_letters_total", sent_help, NULL), l->sent);
     count_lost(l->spoilt);
-    if (l->sent > 0) {
-        l->failures = 0;
-        ready_set("dead_letter", NULL);
-    } else {
-        ready_set("dead_letter", "no letter can be sent to it; see the log");
-    }
+    if (l->sent > 0) l->failures = 0;
     letters_reset(l);
 }
 

@@ -155,7 +155,7 @@ static void claim_target(struct reading *r, const char *make)
     claim(r, strstr((const char *)source.data, line) != NULL, "make target", target);
 }
 
-/* `weir:kind:...` and `weir_metric` and `weir.topic`, wherever they stand. */
+/* `weir:kind:...` and `weir_metric` and `weir.topic` or `weir.header`, wherever they stand. */
 static void claim_own_names(struct reading *r, const char *line)
 {
     char name[WORD_BYTES];
@@ -174,7 +174,9 @@ static void claim_own_names(struct reading *r, const char *line)
             claim(r, known, "metric", name);
         } else if (at[4] == '.' && !starts_with(after, "yaml")) {
             snprintf(name, sizeof(name), "%.*s", (int)size, after);
-            claim(r, is_quoted_in(&source, name), "topic weir.", name);
+            bool known = is_quoted_in(&source, name);
+            snprintf(name, sizeof(name), "%.*s", (int)size + 5, at);
+            claim(r, known || is_quoted_in(&source, name), "topic or header", name);
         }
     }
 }
