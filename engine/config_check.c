@@ -3,6 +3,7 @@
 #include "engine/base/duration.h"
 #include "engine/base/quantity.h"
 #include "engine/config.h"
+#include "engine/without.h"
 #include "schemas/decoder.h"
 #include "schemas/row.h"
 #include "schemas/span.h"
@@ -148,6 +149,18 @@ static enum status check_topics(const struct config *c, struct error *err)
             if (strcmp(c->topics.text[j], topic) == 0)
                 return config_error(c, "topics", err, "%s is there twice; keep one", topic);
         }
+    }
+    return ST_OK;
+}
+
+static enum status check_without(const struct config *c, struct error *err)
+{
+    for (size_t i = 0; i < c->without.count; i++) {
+        uint32_t topic, partition;
+        if (without_read(&c->topics, c->without.text[i], &topic, &partition)) continue;
+        return config_error(c, "without", err,
+            "\"%s\" is not a partition of one of `topics`; write it as %s/3",
+            node_show(c->without.text[i]).text, c->topics.text[0]);
     }
     return ST_OK;
 }
@@ -327,6 +340,7 @@ enum status config_check(const struct config *config, struct error *err)
         check_ranges,
         check_names,
         check_topics,
+        check_without,
         check_brokers,
         check_encoding,
         check_start,

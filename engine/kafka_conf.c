@@ -2,7 +2,6 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
-#include "engine/metrics.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,7 +10,7 @@
 /* librdkafka's levels are those of syslog, whose header takes the names of ours away. */
 enum { SYSLOG_ERROR = 3 };
 
-#define QUIET_NS (10 * NS_PER_S)
+#define QUIET_NS (60 * NS_PER_S)
 
 /* While a broker is away librdkafka says so every second, for every client: once in a while will do. */
 static void on_log(const rd_kafka_t *handle, int level, const char *facility, const char *text)
@@ -27,10 +26,6 @@ static void on_log(const rd_kafka_t *handle, int level, const char *facility, co
 static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opaque)
 {
     (void)opaque;
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        ready_set("kafka",
-            "no broker can be reached; check `brokers`, the network and the brokers' logs");
-    }
     static struct log_gate gate;
     if (!log_every(&gate, QUIET_NS)) return;
     log_warn("kafka", "trouble with a broker, librdkafka keeps trying",

@@ -2,11 +2,14 @@
 
 #include "engine/aggregate_metadata.h"
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/cost.h"
 #include "engine/metrics.h"
 #include "engine/stop.h"
+#include "engine/trouble.h"
+#include "engine/watch.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -19,12 +22,17 @@ enum {
     FENCED_TWICE_S = 60,
     DRAIN_ASK_MS = 200,
     LEAVE_S = 4, /* from being asked to stop */
-    THREADS_MAX = 3 * 64,
+    SAY_S = 10,
+    THREADS_MAX = 3 * 64 + 1,
 };
 
 void worker_fail(struct worker *worker, const struct error *err)
 {
-    if (!atomic_exchange(&worker->failed, true)) worker->failure = *err;
+    if (!atomic_exchange(&worker->failed, true)) {
+        worker->failure = *err;
+        log_error("worker", "cannot go on, leaving", "error=%s", err->text);
+        failpoint("worker", "failed");
+    }
     atomic_store(&worker->stopping, true);
 }
 
@@ -49,7 +57,9 @@ static void recover_lost(struct worker *worker, struct kafka **kafka, struct fen
 {
     kafka_close(*kafka);
     *kafka = NULL;
-    if (!fenced_too_often(fencing)) return;
+    bool too_often = fenced_too_often(fencing);
+    trouble_happened(TROUBLE_FENCED, worker->instance, "stage %s: %s", stage, err->text);
+    if (!too_often) return;
     char why[sizeof(err->text)];
     snprintf(why, sizeof(why), "%s", err->text);
     error_set(err, ST_FATAL, err->code,
@@ -57,6 +67,13 @@ static void recover_lost(struct worker *worker, struct kafka **kafka, struct fen
         "%.200s",
         stage, worker->instance, why);
     worker_fail(worker, err);
+}
+
+void stage_trouble(const char *stage, const struct error *err)
+{
+    static struct log_gate gate;
+    if (log_every(&gate, SAY_S * NS_PER_S))
+        log_warn(stage, "trouble, trying again", "error=%s", err->text);
 }
 
 void stage_recover(struct worker *worker, struct kafka **kafka, enum status status,
@@ -67,7 +84,7 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
         worker_fail(worker, err);
         return;
     }
-    if (log_every(&gate, NS_PER_S)) {
+    if (log_every(&gate, SAY_S * NS_PER_S)) {
         log_warn(stage, "epoch not finished, going back to the last committed offset", "error=%s",
             err->text);
     }
@@ -76,8 +93,12 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
         1);
     if (status == ST_RETRY) worker_pause(worker, RETRY_MS * NS_PER_MS);
     if (*kafka == NULL) return;
+    bool waits = status == ST_RETRY; /* for a broker or a right, not for a rival */
     if (status != ST_LOST) status = kafka_abort(*kafka, err);
-    if (status == ST_LOST) {
+    if (status == ST_LOST && waits) {
+        kafka_close(*kafka);
+        *kafka = NULL;
+    } else if (status == ST_LOST) {
         recover_lost(worker, kafka, fencing, stage, err);
     } else {
         kafka_rewind(*kafka);
@@ -113,8 +134,9 @@ static enum status insist(struct worker *w, enum status status, struct error *er
 {
     if (status != ST_RETRY) return status;
     static struct log_gate gate;
-    if (log_every(&gate, 10 * NS_PER_S))
-        log_warn("kafka", "waiting for a broker", "error=%s", err->text);
+    bool told = trouble_is(TROUBLE_BROKER) || trouble_is(TROUBLE_TOPIC);
+    if (!told && log_every(&gate, SAY_S * NS_PER_S))
+        log_warn("kafka", "not answered as it should be, trying again", "error=%s", err->text);
     ready_set("kafka", err->text);
     worker_pause(w, RETRY_MS * NS_PER_MS);
     if (stop_asked()) atomic_store(&w->stopping, true);
@@ -126,7 +148,10 @@ static enum status source_topic_open(struct worker *w, size_t t, struct error *e
     const char *topic = w->config->topics.text[t];
     uint32_t *count = &w->source_partitions[t];
     enum status status = kafka_partitions(w->observer, topic, count, err);
+    if (status == ST_OK && *count != 0) trouble_end(TROUBLE_TOPIC, topic);
+    if (status == ST_OK) atomic_store(&w->source_expected[t], *count);
     if (status == ST_OK && *count == 0) {
+        trouble_begin(TROUBLE_TOPIC, topic, "there is no such topic; waiting for it");
         return error_set(err, ST_RETRY, 0,
             "kafka: there is no topic %s; make it, or correct `topics` (waiting for it)", topic);
     }
@@ -158,6 +183,7 @@ static enum status topics_open(struct worker *w, struct error *err)
     enum status status = ST_OK;
     w->source_partitions = memory_zeroed(w->config->topics.count, sizeof(*w->source_partitions));
     w->source_end = memory_zeroed(w->config->topics.count, sizeof(*w->source_end));
+    w->source_expected = memory_zeroed(w->config->topics.count, sizeof(*w->source_expected));
     for (size_t t = 0; t < w->config->topics.count && status == ST_OK; t++) {
         do {
             status = source_topic_open(w, t, err);
@@ -315,6 +341,12 @@ static enum status stages_run(struct worker *w, struct error *err)
     }
     if (status == ST_OK) status = threads_start(threads, w, config->threads.sink, sink_main, err);
     if (status == ST_OK) {
+        int code = pthread_create(&threads->thread[threads->count], NULL, watch_main, w);
+        if (code == 0) threads->count++;
+        if (code != 0)
+            status = error_set(err, ST_FATAL, code, "cannot start a thread: %s", strerror(code));
+    }
+    if (status == ST_OK) {
         log_info("worker", "running", "name=%s instance=%s plan=%016llx", config->name, w->instance,
             (unsigned long long)w->plan->fingerprint);
         watch(w);
@@ -332,6 +364,7 @@ static void worker_release(struct worker *w)
     }
     free(w->source_end);
     free(w->source_partitions);
+    free(w->source_expected);
     kafka_observer_close(w->observer);
 }
 
@@ -342,6 +375,8 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     enum status status = plan_init(plan, config, err);
     w.decoder = decoder_find(config->encoding);
     instance_name(&w);
+    trouble_open();
+    ready_set("kafka", "no broker has answered yet");
     if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);
