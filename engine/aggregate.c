@@ -39,6 +39,16 @@ static bool is_behind(const struct aggregate *a)
            a->next_pane < aggregate_watermark_pane(a);
 }
 
+uint64_t aggregate_plan(const struct aggregate *a)
+{
+    return a->plan->fingerprint;
+}
+
+uint32_t aggregate_partitions(const struct aggregate *a, uint32_t topic)
+{
+    return topic < AGGREGATE_TOPICS_MAX ? a->partitions[topic] : 0;
+}
+
 int64_t aggregate_watermark(const struct aggregate *a)
 {
     return is_behind(a) ? a->next_pane * a->plan->pane_ns : a->watermark_ns;

@@ -35,6 +35,9 @@ void aggregate_free(struct aggregate *a);
 enum status aggregate_apply(
     struct aggregate *a, struct bytes partial, struct records *records, struct error *err) MUST_USE;
 
+uint64_t aggregate_plan(const struct aggregate *a); /* its fingerprint */
+/* How many partitions of an input topic there have ever been; 0 for one it never heard of. */
+uint32_t aggregate_partitions(const struct aggregate *a, uint32_t topic);
 /* Event time up to which panes are closed, as combine is told; or WATERMARK_NONE. */
 int64_t aggregate_watermark(const struct aggregate *a);
 bool aggregate_ended(

@@ -10,9 +10,11 @@
 #include "engine/base/memory.h"
 #include "engine/metrics.h"
 #include "engine/snapshot.h"
+#include "engine/trouble.h"
 #include "engine/worker.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -154,6 +156,30 @@ static enum status on_assigned(struct aggregate_stage *s, struct error *err)
     return status;
 }
 
+static void place_name(char where[TOPIC_BYTES + 16], const char *topic, int32_t partition)
+{
+    snprintf(where, TOPIC_BYTES + 16, "%s/%" PRId32, topic, partition);
+}
+
+/* Why a partial stops everything, and which one. */
+static enum status refused(struct aggregate_stage *s, const struct kafka_record *record,
+    const struct error *why, struct error *err)
+{
+    struct partial_header header;
+    struct wire parts;
+    struct error ignored;
+    char where[TOPIC_BYTES + 16];
+    place_name(where, s->worker->partials, record->partition);
+    enum status opened = partial_open(record->value, &header, &parts, &ignored);
+    bool other = opened == ST_OK && header.plan != s->worker->plan->fingerprint;
+    if (opened == ST_FATAL || other) {
+        trouble_begin(other ? TROUBLE_PLAN : TROUBLE_VERSION, where, "offset %" PRId64 ": %s",
+            record->offset, why->text);
+    }
+    return error_set(
+        err, ST_FATAL, why->code, "%s, offset %" PRId64 ": %s", where, record->offset, why->text);
+}
+
 static enum status on_record(
     struct aggregate_stage *s, const struct kafka_record *record, struct error *err)
 {
@@ -168,6 +194,10 @@ static enum status on_record(
             "topic=%s partition=%d offset=%" PRId64 " error=%s", s->worker->partials,
             record->partition, record->offset, err->text);
         status = ST_OK;
+    }
+    if (status == ST_FATAL) {
+        struct error why = *err;
+        return refused(s, record, &why, err);
     }
     shard->position = record->offset + 1;
     shard->changed = shard->changed || !shard->records.silent;
@@ -191,7 +221,12 @@ static enum status on_gone(
     struct aggregate_stage *s, const struct kafka_record *gone, struct error *err)
 {
     struct worker *w = s->worker;
+    char where[TOPIC_BYTES + 16];
+    place_name(where, w->partials, gone->partition);
     if (w->config->delivery == DELIVERY_EXACTLY_ONCE) {
+        trouble_begin(TROUBLE_PARTIALS_DELETED, where,
+            "partials from offset %" PRId64 " on were deleted before they were aggregated",
+            gone->offset);
         return error_set(err, ST_FATAL, 0,
             "topic %s, partition %d: partials from offset %" PRId64
             " on were deleted before they were "
@@ -199,9 +234,17 @@ static enum status on_gone(
             "time retention",
             w->partials, gone->partition, gone->offset);
     }
-    log_warn("aggregate",
-        "partials were deleted before they were aggregated, going on without them",
-        "partition=%d offset=%" PRId64, gone->partition, gone->offset);
+    int64_t first = 0;
+    enum status status = oldest_partial(s, gone->partition, &first, err);
+    if (status != ST_OK) return status;
+    int64_t lost = first > gone->offset ? first - gone->offset : 0;
+    metric_add(metric_of(METRIC_COUNTER, "weir_partials_lost_total",
+                   "Partials deleted before they were aggregated.", NULL),
+        (uint64_t)lost);
+    trouble_happened(TROUBLE_PARTIALS_DELETED, where,
+        "%" PRId64 " partials from offset %" PRId64
+        " on were deleted before they were aggregated; going on without them",
+        lost, gone->offset);
     kafka_rewind(s->kafka);
     return ST_OK;
 }
@@ -269,11 +312,31 @@ static void say(const char *name, const char *help, uint64_t now, uint64_t *said
     *said = now;
 }
 
-static void say_audit(const struct shard *shard, uint64_t gap, uint64_t overlap)
+static void say_audit(
+    const struct aggregate_stage *s, const struct shard *shard, uint64_t gap, uint64_t overlap)
 {
-    if (gap == 0 && overlap == 0) return;
-    log_error("aggregate", "audit: source offsets are missing or counted twice",
-        "partition=%d missing=%" PRIu64 " twice=%" PRIu64, shard->partition, gap, overlap);
+    char where[TOPIC_BYTES + 16];
+    place_name(where, s->worker->partials, shard->partition);
+    if (gap != 0) {
+        trouble_happened(TROUBLE_AUDIT_MISSING, where,
+            "%" PRIu64 " source offsets are in no partial, before offset %" PRId64, gap,
+            shard->position);
+    }
+    if (overlap != 0) {
+        trouble_happened(TROUBLE_AUDIT_TWICE, where,
+            "%" PRIu64 " source offsets are in two partials, before offset %" PRId64, overlap,
+            shard->position);
+    }
+}
+
+/* What is waited for is known best to the state: a partition may have gone while no worker ran. */
+static void say_expected(const struct aggregate_stage *s, const struct shard *shard)
+{
+    struct worker *w = s->worker;
+    for (uint32_t t = 0; t < w->config->topics.count; t++) {
+        uint32_t has = aggregate_partitions(shard->aggregate, t);
+        if (has > atomic_load(&w->source_expected[t])) atomic_store(&w->source_expected[t], has);
+    }
 }
 
 static void say_counts(struct aggregate_stage *s, struct shard *shard)
@@ -281,7 +344,7 @@ static void say_counts(struct aggregate_stage *s, struct shard *shard)
     struct aggregate_counts now, *said = &shard->said;
     aggregate_counts(shard->aggregate, &now);
     say_audit(
-        shard, now.gap_offsets - said->gap_offsets, now.overlap_offsets - said->overlap_offsets);
+        s, shard, now.gap_offsets - said->gap_offsets, now.overlap_offsets - said->overlap_offsets);
     say("weir_audit_missing_offsets_total", "Source offsets that no partial covers.",
         now.gap_offsets, &said->gap_offsets);
     say("weir_audit_repeated_offsets_total", "Source offsets that two partials cover.",
@@ -391,7 +454,7 @@ static enum status on_event(struct aggregate_stage *s, enum kafka_event event,
     case KAFKA_GONE:
         return on_gone(s, record, err);
     case KAFKA_TROUBLE:
-        log_warn("aggregate", "trouble, trying again", "error=%s", err->text);
+        stage_trouble("aggregate", err);
         break;
     }
     return status;
@@ -417,6 +480,8 @@ static enum status epoch(struct aggregate_stage *s, struct error *err)
             kafka_poll(s->kafka, left_ms > 50 ? 50 : (int)left_ms, &record, err);
         status = on_event(s, event, &record, err);
     }
+    for (size_t i = 0; i < s->shards && status == ST_OK; i++)
+        say_expected(s, &s->shard[i]);
     return status == ST_OK ? epoch_commit(s, err) : status;
 }
 

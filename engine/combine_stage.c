@@ -9,6 +9,8 @@
 #include "engine/combine_counts.h"
 #include "engine/dead_letter.h"
 #include "engine/sources.h"
+#include "engine/trouble.h"
+#include "engine/without.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,6 +121,28 @@ static void on_end(struct combine_stage *s, const struct kafka_record *end)
     source_end_check(source, s->kafka);
 }
 
+/* Say and count what retention took, or that the topic is another one now. */
+static void say_gone(const struct source *source, const char *topic, int64_t first)
+{
+    char where[TOPIC_BYTES + 16];
+    int64_t lost = first - source->clock.position;
+    snprintf(where, sizeof(where), "%s/%" PRIu32, topic, source->clock.partition);
+    metric_add(metric_of(METRIC_COUNTER, "weir_records_lost_total",
+                   "Records deleted by retention before they were read.", NULL),
+        lost > 0 ? (uint64_t)lost : 0);
+    if (lost > 0) {
+        trouble_happened(TROUBLE_SPANS_DELETED, where,
+            "records %" PRId64 " to %" PRId64 " were deleted before they were read: %" PRId64
+            " lost",
+            source->clock.position, first - 1, lost);
+    } else {
+        trouble_happened(TROUBLE_SPANS_DELETED, where,
+            "offset %" PRId64 " is beyond the log's end: it was made anew or cut off; going on at "
+            "%" PRId64 ", and what it held behind what was read is lost",
+            source->clock.position, first);
+    }
+}
+
 /* Retention took what was next: say how much, go on with the oldest there is. */
 static enum status on_gone(
     struct combine_stage *s, const struct kafka_record *gone, struct error *err)
@@ -128,36 +152,50 @@ static enum status on_gone(
     if (source == NULL) return ST_OK;
     uint32_t count = s->sources.topic[gone->topic].partitions;
     int64_t *first = memory_zeroed(count, sizeof(*first));
+    bool *wanted = memory_zeroed(count, sizeof(*wanted)); /* others may not be there any more */
     const char *topic = w->config->topics.text[gone->topic];
+    wanted[gone->partition] = true;
     enum status status =
-        kafka_offsets_at(w->observer, topic, count, NULL, KAFKA_AT_START, first, err);
+        kafka_offsets_at(w->observer, topic, count, wanted, KAFKA_AT_START, first, err);
     if (status == ST_OK) {
-        int64_t lost = first[gone->partition] - source->clock.position;
-        log_error("combine",
-            "records were deleted by retention before they were read: raise the topic's retention "
-            "or add workers",
-            "topic=%s partition=%d from=%" PRId64 " lost=%" PRId64, topic, gone->partition,
-            source->clock.position, lost);
-        metric_add(metric_of(METRIC_COUNTER, "weir_records_lost_total",
-                       "Records deleted by retention before they were read.", NULL),
-            lost > 0 ? (uint64_t)lost : 0);
+        say_gone(source, topic, first[gone->partition]);
         source->clock.position = first[gone->partition];
         source->changed = true;
         status = epoch_commit(s, err);
         kafka_rewind(s->kafka);
     }
+    free(wanted);
     free(first);
     return status;
+}
+
+/*
+ * For partitions that `without` says are gone, everybody says that they have ended, so that no pane waits
+ * for them. They cover no offsets, so the audit has nothing to say. One that is there speaks for itself.
+ */
+static size_t clocks_of_the_gone(struct combine_stage *s, size_t count)
+{
+    const struct config *config = s->worker->config;
+    s->clocks = memory_resize(s->clocks, count + config->without.count + 1, sizeof(*s->clocks));
+    for (size_t i = 0; i < config->without.count; i++) {
+        struct source_clock *clock = &s->clocks[count];
+        *clock = (struct source_clock){
+            .watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE, .ended = true};
+        bool read = without_read(
+            &config->topics, config->without.text[i], &clock->topic, &clock->partition);
+        if (read && clock->partition >= s->sources.topic[clock->topic].partitions) count++;
+    }
+    return count;
 }
 
 static enum status send_partials(struct combine_stage *s, struct error *err)
 {
     struct worker *w = s->worker;
-    s->clocks = memory_resize(s->clocks, s->sources.count + 1, sizeof(*s->clocks));
+    size_t clocks = clocks_of_the_gone(s, s->sources.count);
     struct combine_flush flush = {.topic = s->sources.topic,
         .topics = w->config->topics.count,
         .clock = s->clocks,
-        .clocks = s->sources.count,
+        .clocks = clocks,
         .sent_ms = clock_wall_ns() / NS_PER_MS};
     uint32_t partition;
     struct bytes value;
@@ -178,9 +216,10 @@ static enum status send_offsets(struct combine_stage *s, struct error *err)
     char(*text)[METADATA_BYTES_MAX] = memory_zeroed(s->sources.count + 1, sizeof(*text));
     size_t count = 0;
     for (size_t i = 0; i < s->sources.count; i++) {
-        const struct source_clock *clock = &s->sources.source[i].clock;
-        if (!s->sources.source[i].changed) continue;
-        source_clock_write(clock, s->sources.topic[clock->topic].partitions, text[count]);
+        const struct source *source = &s->sources.source[i];
+        const struct source_clock *clock = &source->clock;
+        if (!source->changed) continue;
+        source_clock_write(clock, source->partitions_first, text[count]);
         position[count] = (struct kafka_position){
             clock->topic, (int32_t)clock->partition, clock->position, text[count]};
         count++;
@@ -231,7 +270,6 @@ static enum status epoch_commit(struct combine_stage *s, struct error *err)
 static enum status on_event(struct combine_stage *s, enum kafka_event event,
     const struct kafka_record *record, struct error *err)
 {
-    static struct log_gate trouble;
     enum status status = ST_OK;
     switch (event) {
     case KAFKA_NOTHING:
@@ -257,8 +295,7 @@ static enum status on_event(struct combine_stage *s, enum kafka_event event,
     case KAFKA_GONE:
         return on_gone(s, record, err);
     case KAFKA_TROUBLE:
-        if (log_every(&trouble, NS_PER_S))
-            log_warn("combine", "trouble, trying again", "error=%s", err->text);
+        stage_trouble("combine", err);
         break;
     }
     return status;

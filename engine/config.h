@@ -59,6 +59,7 @@ struct config {
     const char *instance; /* this worker's name; "" = random */
     const char *brokers;
     struct texts topics;
+    struct texts without;    /* "topic/3": gone for good */
     const char *encoding;    /* a decoder's name */
     int delivery;            /* enum delivery */
     const char *dead_letter; /* topic for messages that cannot be read; "": none */

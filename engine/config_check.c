@@ -4,6 +4,7 @@
 #include "engine/base/quantity.h"
 #include "engine/config.h"
 #include "engine/metrics.h"
+#include "engine/without.h"
 #include "schemas/decoder.h"
 #include "schemas/row.h"
 #include "schemas/span.h"
@@ -165,6 +166,18 @@ static enum status check_dead_letter(const struct config *c, struct error *err)
     if (!read) return ST_OK;
     return config_error(c, "dead_letter", err,
         "%s is read by weir itself, so it would be fed to itself; name another topic", topic);
+}
+
+static enum status check_without(const struct config *c, struct error *err)
+{
+    for (size_t i = 0; i < c->without.count; i++) {
+        uint32_t topic, partition;
+        if (without_read(&c->topics, c->without.text[i], &topic, &partition)) continue;
+        return config_error(c, "without", err,
+            "\"%s\" is not a partition of one of `topics`; write it as %s/3",
+            node_show(c->without.text[i]).text, c->topics.text[0]);
+    }
+    return ST_OK;
 }
 
 static enum status check_brokers(const struct config *c, struct error *err)
@@ -359,6 +372,7 @@ enum status config_check(const struct config *config, struct error *err)
         check_names,
         check_topics,
         check_dead_letter,
+        check_without,
         check_brokers,
         check_encoding,
         check_start,

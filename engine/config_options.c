@@ -29,6 +29,8 @@ const struct option config_options[] = {
     KEY("instance", TEXT, instance, "", "this worker's name; empty: a random one"),
     SHAPE("brokers", "localhost:9092", "Kafka brokers, host:port; a list, or separated by commas"),
     KEY("topics", TEXTS, topics, "[otlp_spans]", "topics that hold spans"),
+    KEY("without", TEXTS, without, "[]",
+        "input partitions that are gone for good, as topic/3: no pane waits for them"),
     KEY("encoding", TEXT, encoding, "otlp_proto", "format of the span messages"),
     CHOICE("delivery", delivery, delivery_names, "exactly_once",
         "exactly_once | at_least_once (brokers without transactions)"),

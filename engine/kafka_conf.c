@@ -4,7 +4,6 @@
 #include "engine/base/log.h"
 #include "engine/base/secret.h"
 #include "engine/kafka_refusal.h"
-#include "engine/metrics.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -13,7 +12,7 @@
 /* librdkafka's levels are those of syslog, whose header takes the names of ours away. */
 enum { SYSLOG_ERROR = 3 };
 
-#define QUIET_NS (10 * NS_PER_S)
+#define QUIET_NS (60 * NS_PER_S)
 
 /* What kafka_refusal.c says better. */
 static bool is_refusal(const char *facility, const char *text)
@@ -41,10 +40,6 @@ static void on_error(rd_kafka_t *handle, int code, const char *reason, void *opa
         return;
     struct kafka_refusal refusal = kafka_refusal_of_error(code, reason);
     if (kafka_refusal_say(&refusal)) return;
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        ready_set("kafka",
-            "no broker can be reached; check `brokers`, the network and the brokers' logs");
-    }
     static struct log_gate gate;
     if (!log_every(&gate, QUIET_NS)) return;
     log_warn("kafka", "trouble with a broker, librdkafka keeps trying",

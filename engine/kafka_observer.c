@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/kafka_answers.h"
 #include "engine/kafka_conf.h"
 #include "engine/kafka_refusal.h"
 
@@ -23,6 +24,7 @@ struct kafka_observer {
     char client_id[200];
     pthread_mutex_t mutex;      /* of `handle` */
     rd_kafka_t *handle[STAGES]; /* one per group, made when first asked for; none ever joins */
+    rd_kafka_t *committed;      /* does not see open transactions; made when first asked for */
 };
 
 static rd_kafka_t *observer_new(
@@ -80,16 +82,17 @@ void kafka_observer_close(struct kafka_observer *o)
     for (int i = 0; i < STAGES; i++) {
         if (o->handle[i] != NULL) rd_kafka_destroy(o->handle[i]);
     }
+    if (o->committed != NULL) rd_kafka_destroy(o->committed);
     pthread_mutex_destroy(&o->mutex);
     free(o);
 }
 
 /* Nobody polls these handles otherwise, so what they have to say of their brokers is heard here. */
-static enum status retry(rd_kafka_t *handle, rd_kafka_resp_err_t code, const char *doing,
-    const char *what, struct error *err)
+static enum status retry(const struct kafka_observer *o, rd_kafka_t *handle,
+    rd_kafka_resp_err_t code, const char *doing, const char *what, struct error *err)
 {
     rd_kafka_poll(handle, 0);
-    kafka_refusal_answer(code, what);
+    if (!kafka_refusal_answer(code, what)) kafka_outcome(o->config, code, doing, what);
     return error_set(
         err, ST_RETRY, (int)code, "kafka: cannot %s %s: %s", doing, what, rd_kafka_err2str(code));
 }
@@ -100,12 +103,13 @@ enum status kafka_partitions(
     rd_kafka_t *handle = observer_of(o, "aggregate", err);
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(handle, topic, NULL);
-    if (rkt == NULL) return retry(handle, rd_kafka_last_error(), "ask about topic", topic, err);
+    if (rkt == NULL) return retry(o, handle, rd_kafka_last_error(), "ask about topic", topic, err);
     rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, rkt, &metadata, ASK_MS);
     rd_kafka_topic_destroy(rkt);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return retry(handle, code, "ask about topic", topic, err);
+        return retry(o, handle, code, "ask about topic", topic, err);
 
+    kafka_outcome(o->config, code, "ask about topic", topic);
     *partitions = 0;
     if (metadata->topic_cnt == 1) {
         code = metadata->topics[0].err;
@@ -116,14 +120,15 @@ enum status kafka_partitions(
         *partitions = 0;
         return ST_OK;
     }
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ST_OK
-                                              : retry(handle, code, "ask about topic", topic, err);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR
+               ? ST_OK
+               : retry(o, handle, code, "ask about topic", topic, err);
 }
 
-enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32_t count,
-    const bool *wanted, int64_t when_ms, int64_t *offset, struct error *err)
+/* ListOffsets of the wanted partitions; *missing: of some there is no record that young. */
+static rd_kafka_resp_err_t list_offsets(rd_kafka_t *handle, const char *topic, uint32_t count,
+    const bool *wanted, int64_t when_ms, int64_t *offset, bool *missing)
 {
-    rd_kafka_t *handle = observer_of(o, "aggregate", err);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t p = 0; p < count; p++) {
         if (wanted != NULL && !wanted[p]) continue;
@@ -131,15 +136,26 @@ enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32
     }
     rd_kafka_resp_err_t code = list->cnt == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR
                                               : rd_kafka_offsets_for_times(handle, list, ASK_MS);
-    bool none_so_young = false;
+    *missing = false;
     for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         code = list->elems[i].err;
-        none_so_young = none_so_young || list->elems[i].offset < 0;
+        *missing = *missing || list->elems[i].offset < 0;
         offset[list->elems[i].partition] = list->elems[i].offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
+enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32_t count,
+    const bool *wanted, int64_t when_ms, int64_t *offset, struct error *err)
+{
+    bool none_so_young;
+    rd_kafka_t *handle = observer_of(o, "aggregate", err);
+    rd_kafka_resp_err_t code =
+        list_offsets(handle, topic, count, wanted, when_ms, offset, &none_so_young);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return retry(handle, code, "list offsets of topic", topic, err);
+        return retry(o, handle, code, "list offsets of topic", topic, err);
+    kafka_outcome(o->config, code, "list offsets of topic", topic);
     if (!none_so_young || when_ms < 0) return ST_OK;
 
     int64_t *end = memory_zeroed(count, sizeof(*end));
@@ -149,6 +165,24 @@ enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32
     }
     free(end);
     return status;
+}
+
+enum status kafka_stable_ends(
+    struct kafka_observer *o, const char *topic, uint32_t count, int64_t *offset, struct error *err)
+{
+    bool missing;
+    char group[256];
+    snprintf(group, sizeof(group), "%s-reader", o->config->name);
+    pthread_mutex_lock(&o->mutex);
+    if (o->committed == NULL) o->committed = observer_new(o, group, "read_committed", err);
+    rd_kafka_t *handle = o->committed;
+    pthread_mutex_unlock(&o->mutex);
+    if (handle == NULL) return ST_FATAL;
+    rd_kafka_resp_err_t code =
+        list_offsets(handle, topic, count, NULL, KAFKA_AT_END, offset, &missing);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR
+               ? ST_OK
+               : retry(o, handle, code, "list offsets of topic", topic, err);
 }
 
 enum status kafka_group_committed(struct kafka_observer *o, const char *stage, const char *topic,
@@ -171,10 +205,11 @@ enum status kafka_group_committed(struct kafka_observer *o, const char *stage, c
         if (from->metadata != NULL) memcpy(to->metadata, from->metadata, size);
     }
     rd_kafka_topic_partition_list_destroy(list);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) kafka_refusal_over();
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR
-               ? ST_OK
-               : retry(handle, code, "read what is committed by stage", stage, err);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return retry(o, handle, code, "read what is committed by stage", stage, err);
+    kafka_refusal_over();
+    kafka_outcome(o->config, code, "read what is committed by stage", stage);
+    return ST_OK;
 }
 
 /* Wait for the one result of an admin call. Destroys the queue; the event is the caller's. */
@@ -277,7 +312,7 @@ enum status kafka_delete_before(struct kafka_observer *o, const char *topic, int
     }
     if (event != NULL) rd_kafka_event_destroy(event);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? ST_OK
-                                              : retry(handle, code, "trim topic", topic, err);
+                                              : retry(o, handle, code, "trim topic", topic, err);
 }
 
 /* Poll a partition that was assigned from the first wanted offset until the last one was read. */
@@ -319,7 +354,7 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
     rd_kafka_topic_partition_list_destroy(list);
     enum status status = code == RD_KAFKA_RESP_ERR_NO_ERROR
                              ? read_wanted(reader, topic, wanted, count, data, ends, err)
-                             : retry(reader, code, "read topic", topic, err);
+                             : retry(o, reader, code, "read topic", topic, err);
     rd_kafka_consumer_close(reader);
     rd_kafka_destroy(reader);
     return status;

@@ -32,6 +32,10 @@ enum status kafka_partitions(
 enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32_t count,
     const bool *wanted, int64_t when_ms, int64_t *offset, struct error *err) MUST_USE;
 
+/* The ends of partitions 0 to count - 1 as read_committed sees them: before the oldest transaction still open. */
+enum status kafka_stable_ends(struct kafka_observer *o, const char *topic, uint32_t count,
+    int64_t *offset, struct error *err) MUST_USE;
+
 /* What the group of `stage` has committed for partitions 0 to count - 1; committed[p].offset -1: nothing. */
 enum status kafka_group_committed(struct kafka_observer *o, const char *stage, const char *topic,
     uint32_t count, struct kafka_assigned *committed, struct error *err) MUST_USE;

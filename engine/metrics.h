@@ -72,7 +72,11 @@ void metrics_print(struct buffer *out);
  * why   copied; NULL: ready
  */
 void ready_set(const char *part, const char *why);
-bool ready_print(struct buffer *out); /* one line a part; true if there are some, all ready */
+/*
+ * `PART: ready`, or a line for each cause: `PART: STATE: where: what` of engine/trouble.h, or `PART: not
+ * ready: why`. true if there are parts and all are ready.
+ */
+bool ready_print(struct buffer *out);
 
 /*
  * Serve /metrics, /healthz and /readyz.

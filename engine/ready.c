@@ -1,4 +1,5 @@
 #include "engine/metrics.h"
+#include "engine/trouble.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -47,12 +48,11 @@ bool ready_print(struct buffer *out)
     if (!ready) buffer_print(out, "weir: not ready: it is starting\n");
     for (size_t i = 0; i < readiness.count; i++) {
         const struct part *part = &readiness.part[i];
-        if (part->ready) {
-            buffer_print(out, "%s: ready\n", part->name);
-        } else {
+        size_t troubles = trouble_print(part->name, out);
+        if (!part->ready && troubles == 0)
             buffer_print(out, "%s: not ready: %s\n", part->name, part->why);
-            ready = false;
-        }
+        if (part->ready && troubles == 0) buffer_print(out, "%s: ready\n", part->name);
+        ready = ready && part->ready && troubles == 0;
     }
     pthread_mutex_unlock(&readiness.lock);
     return ready;

@@ -9,6 +9,7 @@
 #include "engine/base/memory.h"
 #include "engine/evictions.h"
 #include "engine/metrics.h"
+#include "engine/trouble.h"
 #include "engine/worker.h"
 #include "sinks/store.h"
 
@@ -182,8 +183,12 @@ static enum status feed_place(
     feed->position = feed->applied + 1;
     if (feed->position < first) {
         if (feed->applied >= 0 || feed->committed > first) {
-            log_warn("sink", "rows were deleted by retention before the store had them",
-                "partition=%d lost=%" PRId64, feed->partition, first - feed->position);
+            char where[TOPIC_BYTES + 16];
+            snprintf(where, sizeof(where), "%s/%" PRId32, s->worker->rows, feed->partition);
+            trouble_happened(TROUBLE_ROWS_DELETED, where,
+                "rows %" PRId64 " to %" PRId64 " were deleted before the store had them: %" PRId64
+                " lost",
+                feed->position, first - 1, first - feed->position);
             metric_add(metric_of(METRIC_COUNTER, "weir_rows_lost_total",
                            "Rows deleted by retention before the store had them.", NULL),
                 (uint64_t)(first - feed->position));
@@ -414,7 +419,7 @@ static enum status on_event(struct sink_stage *s, enum kafka_event event,
         kafka_rewind(s->kafka);
         break; /* the place is asked again, and what is lost counted */
     case KAFKA_TROUBLE:
-        log_warn("sink", "trouble, trying again", "error=%s", err->text);
+        stage_trouble("sink", err);
         break;
     }
     return ST_OK;

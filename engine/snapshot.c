@@ -1,11 +1,15 @@
 #include "engine/snapshot.h"
 
+#include "engine/aggregate_state.h"
 #include "engine/base/failpoint.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/metrics.h"
+#include "engine/trouble.h"
 #include "schemas/wire.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SNAPSHOT_CHUNK_BYTES = 512 * 1024, SNAPSHOT_VERSION = 1, CHUNKS_MAX = 1 << 16 };
@@ -107,7 +111,7 @@ static bool manifest_read(struct manifest *m, struct bytes record)
         m->chunk = memory_resize(m->chunk, m->chunks + 1, sizeof(*m->chunk));
         m->chunk[m->chunks++] = (int64_t)field.value;
     }
-    return more == 0 && m->version == SNAPSHOT_VERSION && m->chunks != 0;
+    return more == 0 && m->version != 0 && m->chunks != 0;
 }
 
 static bool chunk_append(struct bytes record, struct buffer *state)
@@ -122,6 +126,18 @@ static bool chunk_append(struct bytes record, struct buffer *state)
         }
     }
     return version == SNAPSHOT_VERSION;
+}
+
+/* What cannot be loaded stops the worker: say which snapshot it is, and show why on /readyz. */
+static enum status refused(enum trouble trouble, const char *topic, int32_t partition,
+    int64_t manifest, const char *why, struct error *err)
+{
+    char where[300], text[sizeof(err->text)];
+    snprintf(text, sizeof(text), "%s", why);
+    snprintf(where, sizeof(where), "%s/%" PRId32, topic, partition);
+    trouble_begin(trouble, where, "snapshot at offset %" PRId64 ": %s", manifest, text);
+    return error_set(err, ST_FATAL, 0, "%s, snapshot at offset %" PRId64 ": %s; %s", where,
+        manifest, text, trouble_kinds[trouble].todo);
 }
 
 static enum status chunks_read(const struct manifest *m, struct kafka_observer *observer,
@@ -148,6 +164,32 @@ static enum status chunks_read(const struct manifest *m, struct kafka_observer *
     return status;
 }
 
+static uint64_t saved_version(struct bytes saved)
+{
+    struct wire wire = wire_of(saved);
+    struct wire_field field = {0};
+    bool first = wire_next(&wire, &field) > 0 && field.number == 1;
+    return first ? field.value : 0;
+}
+
+/* A manifest that can be read may still be of another weir or another plan. */
+static enum status manifest_check(
+    const struct manifest *m, const struct aggregate *a, enum trouble *trouble, struct error *err)
+{
+    if (m->version != SNAPSHOT_VERSION) {
+        *trouble = TROUBLE_VERSION;
+        return error_set(err, ST_FATAL, 0, "it is of version %" PRIu64 ", this weir knows %d",
+            m->version, SNAPSHOT_VERSION);
+    }
+    if (m->plan != aggregate_plan(a)) {
+        *trouble = TROUBLE_PLAN;
+        return error_set(err, ST_FATAL, 0,
+            "it is of plan %016" PRIx64 ", this worker runs plan %016" PRIx64, m->plan,
+            aggregate_plan(a));
+    }
+    return ST_OK;
+}
+
 enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, const char *topic,
     int32_t partition, int64_t manifest, int64_t *partials_offset, int64_t *first,
     struct error *err)
@@ -158,23 +200,23 @@ enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, 
     failpoint("snapshot", "read");
     enum status status =
         kafka_read_records(observer, topic, partition, &manifest, 1, &record, &end, err);
+    enum trouble trouble = TROUBLE_SNAPSHOT_DAMAGED;
     if (status == ST_OK && !manifest_read(&m, buffer_bytes(&record))) {
-        status = error_set(err, ST_FATAL, 0,
-            "%s, offset %lld: not a manifest of a version this weir knows", topic,
-            (long long)manifest);
+        status = error_set(err, ST_FATAL, 0, "this record is not a manifest");
+    } else if (status == ST_OK) {
+        status = manifest_check(&m, a, &trouble, err);
     }
     if (status == ST_OK) status = chunks_read(&m, observer, topic, partition, &state, err);
+    if (status == ST_OK && saved_version(buffer_bytes(&state)) != AGGREGATE_SAVED_VERSION)
+        trouble = TROUBLE_VERSION;
     if (status == ST_OK) status = aggregate_load(a, buffer_bytes(&state), err);
     if (status == ST_OK) {
         *partials_offset = m.partials_offset;
         *first = m.chunk[0];
     }
-    if (status == ST_LOST) {
-        status = error_set(err, ST_FATAL, 0,
-            "%s, partition %d: the snapshot at offset %lld is gone, and with it the state; start "
-            "anew under another `name`",
-            topic, partition, (long long)manifest);
-    }
+    if (status == ST_LOST) trouble = TROUBLE_SNAPSHOT_MISSING;
+    if (status == ST_LOST || status == ST_FATAL)
+        status = refused(trouble, topic, partition, manifest, err->text, err);
     free(m.chunk);
     buffer_release(&record);
     buffer_release(&state);

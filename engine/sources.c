@@ -5,6 +5,7 @@
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 void sources_init(struct sources *s, struct worker *worker)
@@ -45,7 +46,10 @@ void sources_forget(struct sources *s)
     s->count = 0;
 }
 
-/* How many partitions of a topic somebody of this group has known: those were there at the first start. */
+/*
+ * How many partitions a topic had when this group began to read it; 0: it begins now. Every commit says
+ * it again, so it does not depend on who has committed since the topic grew.
+ */
 static enum status partitions_known(
     struct sources *s, uint32_t topic, uint32_t *known, struct error *err)
 {
@@ -59,7 +63,7 @@ static enum status partitions_known(
         struct source_clock clock;
         uint32_t partitions;
         if (!source_clock_read(&clock, &partitions, bytes_of(committed[p].metadata))) continue;
-        if (partitions > *known) *known = partitions;
+        if (*known == 0 || partitions < *known) *known = partitions;
     }
     free(committed);
     return status;
@@ -92,7 +96,12 @@ static enum status source_first(struct sources *s, struct source *source, struct
         status = kafka_offsets_at(w->observer, name, count, wanted, when, offset, err);
     }
     source->clock.position = source->clock.committed = offset[partition];
-    if (added_later) source->clock.watermark_ns = sources_published_watermark(s);
+    source->partitions_first = known == 0 ? count : known;
+    if (added_later) {
+        source->clock.watermark_ns = sources_published_watermark(s);
+        log_info("combine", "a partition was added, reading it from its beginning",
+            "topic=%s partition=%" PRIu32 " offset=%" PRId64, name, partition, offset[partition]);
+    }
     free(offset);
     free(wanted);
     return status;
@@ -112,7 +121,7 @@ static enum status source_init(
 {
     struct worker *w = s->worker;
     const char *topic = w->config->topics.text[from->topic];
-    uint32_t partitions;
+    uint32_t partitions = s->topic[from->topic].partitions;
     if ((uint32_t)from->partition >= s->topic[from->topic].partitions) {
         return error_set(err, ST_RETRY, 0,
             "kafka: topic %s, partition %d is newer than what is known of it", topic,
@@ -123,6 +132,7 @@ static enum status source_init(
     if (from->metadata[0] != '\0') {
         source_clock_read(&source->clock, &partitions, bytes_of(from->metadata));
     }
+    source->partitions_first = partitions;
     source->clock.topic = from->topic;
     source->clock.partition = (uint32_t)from->partition;
     source->clock.ended = false;

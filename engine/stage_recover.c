@@ -1,16 +1,22 @@
 /* What a stage's thread does when an epoch failed: pause, go back, open anew, or end the process. */
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/metrics.h"
+#include "engine/trouble.h"
 #include "engine/worker.h"
 
 #include <stdio.h>
 
-enum { RETRY_MS = 500, FENCED_TWICE_S = 60 };
+enum { RETRY_MS = 500, FENCED_TWICE_S = 60, SAY_S = 10 };
 
 void worker_fail(struct worker *worker, const struct error *err)
 {
-    if (!atomic_exchange(&worker->failed, true)) worker->failure = *err;
+    if (!atomic_exchange(&worker->failed, true)) {
+        worker->failure = *err;
+        log_error("worker", "cannot go on, leaving", "error=%s", err->text);
+        failpoint("worker", "failed");
+    }
     atomic_store(&worker->stopping, true);
 }
 
@@ -35,7 +41,9 @@ static void recover_lost(struct worker *worker, struct kafka **kafka, struct fen
 {
     kafka_close(*kafka);
     *kafka = NULL;
-    if (!fenced_too_often(fencing)) return;
+    bool too_often = fenced_too_often(fencing);
+    trouble_happened(TROUBLE_FENCED, worker->instance, "stage %s: %s", stage, err->text);
+    if (!too_often) return;
     char why[sizeof(err->text)];
     snprintf(why, sizeof(why), "%s", err->text);
     error_set(err, ST_FATAL, err->code,
@@ -43,6 +51,13 @@ static void recover_lost(struct worker *worker, struct kafka **kafka, struct fen
         "%.200s",
         stage, worker->instance, why);
     worker_fail(worker, err);
+}
+
+void stage_trouble(const char *stage, const struct error *err)
+{
+    static struct log_gate gate;
+    if (log_every(&gate, SAY_S * NS_PER_S))
+        log_warn(stage, "trouble, trying again", "error=%s", err->text);
 }
 
 void stage_recover(struct worker *worker, struct kafka **kafka, enum status status,
@@ -53,7 +68,7 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
         worker_fail(worker, err);
         return;
     }
-    if (log_every(&gate, NS_PER_S)) {
+    if (log_every(&gate, SAY_S * NS_PER_S)) {
         log_warn(stage, "epoch not finished, going back to the last committed offset", "error=%s",
             err->text);
     }
@@ -62,8 +77,12 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
         1);
     if (status == ST_RETRY) worker_pause(worker, RETRY_MS * NS_PER_MS);
     if (*kafka == NULL) return;
+    bool waits = status == ST_RETRY; /* for a broker or a right, not for a rival */
     if (status != ST_LOST) status = kafka_abort(*kafka, err);
-    if (status == ST_LOST) {
+    if (status == ST_LOST && waits) {
+        kafka_close(*kafka);
+        *kafka = NULL;
+    } else if (status == ST_LOST) {
         recover_lost(worker, kafka, fencing, stage, err);
     } else {
         kafka_rewind(*kafka);

@@ -2,11 +2,14 @@
 
 #include "engine/aggregate_metadata.h"
 #include "engine/base/clock.h"
+#include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/cost.h"
 #include "engine/metrics.h"
 #include "engine/stop.h"
+#include "engine/trouble.h"
+#include "engine/watch.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +22,7 @@ enum {
     RETRY_MS = 500,
     DRAIN_ASK_MS = 200,
     LEAVE_S = 4, /* from being asked to stop */
-    THREADS_MAX = 3 * 64,
+    THREADS_MAX = 3 * 64 + 1,
     DEAD_LETTER_PARTITIONS = 1,
 };
 
@@ -58,8 +61,9 @@ static enum status insist(struct worker *w, enum status status, struct error *er
 {
     if (status != ST_RETRY) return status;
     static struct log_gate gate;
-    if (log_every(&gate, 10 * NS_PER_S))
-        log_warn("kafka", "waiting for a broker", "error=%s", err->text);
+    bool told = trouble_is(TROUBLE_BROKER) || trouble_is(TROUBLE_TOPIC);
+    if (!told && log_every(&gate, SAY_S * NS_PER_S))
+        log_warn("kafka", "not answered as it should be, trying again", "error=%s", err->text);
     ready_set("kafka", err->text);
     worker_pause(w, RETRY_MS * NS_PER_MS);
     if (stop_asked()) atomic_store(&w->stopping, true);
@@ -71,7 +75,10 @@ static enum status source_topic_open(struct worker *w, size_t t, struct error *e
     const char *topic = w->config->topics.text[t];
     uint32_t *count = &w->source_partitions[t];
     enum status status = kafka_partitions(w->observer, topic, count, err);
+    if (status == ST_OK && *count != 0) trouble_end(TROUBLE_TOPIC, topic);
+    if (status == ST_OK) atomic_store(&w->source_expected[t], *count);
     if (status == ST_OK && *count == 0) {
+        trouble_begin(TROUBLE_TOPIC, topic, "there is no such topic; waiting for it");
         return error_set(err, ST_RETRY, 0,
             "kafka: there is no topic %s; make it, or correct `topics` (waiting for it)", topic);
     }
@@ -120,6 +127,7 @@ static enum status topics_open(struct worker *w, struct error *err)
     enum status status = ST_OK;
     w->source_partitions = memory_zeroed(w->config->topics.count, sizeof(*w->source_partitions));
     w->source_end = memory_zeroed(w->config->topics.count, sizeof(*w->source_end));
+    w->source_expected = memory_zeroed(w->config->topics.count, sizeof(*w->source_expected));
     for (size_t t = 0; t < w->config->topics.count && status == ST_OK; t++) {
         do {
             status = source_topic_open(w, t, err);
@@ -278,6 +286,12 @@ static enum status stages_run(struct worker *w, struct error *err)
     }
     if (status == ST_OK) status = threads_start(threads, w, config->threads.sink, sink_main, err);
     if (status == ST_OK) {
+        int code = pthread_create(&threads->thread[threads->count], NULL, watch_main, w);
+        if (code == 0) threads->count++;
+        if (code != 0)
+            status = error_set(err, ST_FATAL, code, "cannot start a thread: %s", strerror(code));
+    }
+    if (status == ST_OK) {
         log_info("worker", "running", "name=%s instance=%s plan=%016llx", config->name, w->instance,
             (unsigned long long)w->plan->fingerprint);
         watch(w);
@@ -295,6 +309,7 @@ static void worker_release(struct worker *w)
     }
     free(w->source_end);
     free(w->source_partitions);
+    free(w->source_expected);
     kafka_observer_close(w->observer);
 }
 
@@ -305,6 +320,8 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     enum status status = plan_init(plan, config, err);
     w.decoder = decoder_find(config->encoding);
     if (status == ST_OK) status = instance_name(&w, err);
+    trouble_open();
+    ready_set("kafka", "no broker has answered yet");
     if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);

@@ -27,10 +27,11 @@ struct worker {
     char instance[64];
     char partials[TOPIC_BYTES], rows[TOPIC_BYTES], state[TOPIC_BYTES]; /* topics */
     struct kafka_observer *observer;
-    uint32_t *source_partitions; /* of each input topic, as seen at start */
-    int64_t **source_end;        /* batch mode: where each input partition ends */
-    atomic_uint sinks_drained;   /* sink threads whose store holds all that their partitions say */
-    atomic_bool stopping;        /* finish the epoch and leave */
+    uint32_t *source_partitions;  /* of each input topic, as seen at start */
+    atomic_uint *source_expected; /* of each input topic, the most that anyone has heard of */
+    int64_t **source_end;         /* batch mode: where each input partition ends */
+    atomic_uint sinks_drained;    /* sink threads whose store holds all that their partitions say */
+    atomic_bool stopping;         /* finish the epoch and leave */
     atomic_bool failed;
     struct error failure; /* of the first thread that failed; written before `failed` */
 };
@@ -63,6 +64,9 @@ struct stage_thread {
 void combine_stage(struct stage_thread *self);
 void aggregate_stage(struct stage_thread *self);
 void sink_stage(struct stage_thread *self);
+
+/* Kafka has something to say that may pass: once in a while in the log. */
+void stage_trouble(const char *stage, const struct error *err);
 
 /*
  * After a failed epoch: abort and rewind, or open the handle anew, or end the process.
