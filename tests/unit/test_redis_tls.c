@@ -3,6 +3,7 @@
  * and whatever is wrong is refused in words that say what to do.
  */
 #include "engine/base/clock.h"
+#include "engine/cmd/cmd.h"
 #include "sinks/redis_read.h"
 #include "sinks/store.h"
 #include "tests/support/redis_server.h"
@@ -24,6 +25,8 @@
 #define A    "service=a;operation=GET%20%2F;kind=SERVER"
 
 enum { PATH = 128, MORE_MAX = 6 };
+
+extern const struct command command_query;
 
 static char folder[] = "/tmp/weir-tls.XXXXXX";
 static struct redis_server server; /* shared: TLS on `tls_port`, no certificate of ours needed */
@@ -336,6 +339,27 @@ static void sentinels_and_their_primary_are_both_reached_over_tls(void **unused)
     redis_server_stop(&sentinel);
 }
 
+static int query(const char *url, const char *option, const char *value)
+{
+    char copy[4][PATH];
+    char *argv[] = {"query", "services", "--redis", copy[0], copy[1], copy[2], NULL};
+    snprintf(copy[0], PATH, "%s", url);
+    snprintf(copy[1], PATH, "%s", option);
+    snprintf(copy[2], PATH, "%s", value);
+    return command_query.run(6, argv);
+}
+
+static void the_command_line_takes_the_files_too(void **unused)
+{
+    (void)unused;
+    char url[64];
+    snprintf(url, sizeof(url), "rediss://127.0.0.1:%d", tls_port);
+    assert_int_equal(query(url, "--ca-file", file("ca.pem")), EXIT_DONE);
+    assert_int_equal(query(url, "--ca-file", file("other-ca.pem")), EXIT_FAILED);
+    assert_int_equal(query(url, "--key-file", file("client.key")), EXIT_FAILED);
+    assert_int_equal(query(server.tcp_url, "--ca-file", file("ca.pem")), EXIT_FAILED);
+}
+
 static int start_shared(void **unused)
 {
     (void)unused;
@@ -375,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_server_with_tls_tells_who_comes_without),
         cmocka_unit_test(tls_older_than_1_2_is_refused),
         cmocka_unit_test(files_that_cannot_be_used_are_refused_at_once),
+        cmocka_unit_test(the_command_line_takes_the_files_too),
         cmocka_unit_test(sentinels_and_their_primary_are_both_reached_over_tls),
     };
     return cmocka_run_group_tests_name("redis_tls", tests, start_shared, stop_shared);
