@@ -7,8 +7,9 @@
 #
 # `weir generate --speed` writes the day in minutes while two workers read it in `time: records`; one of them
 # is killed with -9 and started again each few hours of event time. Each simulated hour prints a line. It
-# fails if the last quarter of the day is more than 10 % above the middle half in any column. There is no
-# history in Redis: what is kept there for a time is kept for a time of the wall clock, which a compressed
+# fails if the last quarter of the day is more than 10 % above the middle half: memory of the workers, snapshots,
+# Redis. The state is shown only: its pool keeps the most that was ever open at once, which depends on how far
+# combine ran ahead while the machine was busy, and is part of the workers' memory. There is no history in Redis: what is kept there for a time is kept for a time of the wall clock, which a compressed
 # day cannot show.
 . "$(dirname "$0")/../flow/common.sh"
 need_kafka
@@ -122,7 +123,7 @@ awk -v hours="$HOURS" '
         for (i = 4; i <= 7; i++) {
             ratio = last[i] / lasts / (middle[i] / middles)
             printf "%s: the last quarter is %+.1f %% of the middle half\n", name[i - 3], (ratio - 1) * 100
-            bad = bad || ratio > 1.10
+            bad = bad || (i != 5 && ratio > 1.10) # the state, 5, is shown only
         }
         exit bad
     }' "$WORK/table" || fail "something grows"
