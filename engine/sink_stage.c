@@ -62,8 +62,8 @@ struct sink_stage {
     bool drained;      /* counted in the worker's sinks_drained */
     const char *topic[1];
     struct fencing fencing;
-    bool store_failed;    /* of the newest ST_RETRY: the store, not Kafka */
-    enum trouble trouble; /* said last, while retry_ns is not 0 */
+    bool store_failed;          /* of the newest ST_RETRY: the store, not Kafka */
+    enum store_trouble trouble; /* said last, while retry_ns is not 0 */
     struct evictions evictions;
     bool lacks_rows; /* that the store threw away, which is said */
     struct metric *latency, *transfer, *analysis, *rows, *evicted;
@@ -113,16 +113,16 @@ static enum status store_open(struct sink_stage *s, struct error *err)
  */
 static void store_away(struct sink_stage *s, const struct error *why)
 {
-    enum trouble trouble = s->store_open ? store_redis.trouble(s->store) : TROUBLE_REFUSED;
-    metric_add(
-        metric_of(METRIC_COUNTER, "weir_redis_troubles_total",
-            "Attempts that Redis did not take, by reason.", "reason=\"%s\"", trouble_name(trouble)),
+    enum store_trouble trouble = s->store_open ? store_redis.trouble(s->store) : STORE_REFUSED;
+    metric_add(metric_of(METRIC_COUNTER, "weir_redis_troubles_total",
+                   "Attempts that Redis did not take, by reason.", "reason=\"%s\"",
+                   store_trouble_name(trouble)),
         1);
     ready_set("redis", why->text);
     if (s->retry_ns == 0) s->backoff_ms = BACKOFF_FIRST_MS;
     if (s->retry_ns == 0 || trouble != s->trouble) {
         log_warn("sink", "the store does not take rows, trying again; they wait in Kafka",
-            "reason=%s error=%s", trouble_name(trouble), why->text);
+            "reason=%s error=%s", store_trouble_name(trouble), why->text);
     }
     s->trouble = trouble;
     s->retry_ns = clock_ns() + s->backoff_ms * NS_PER_MS;

@@ -22,6 +22,7 @@ enum {
     RETRY_MS = 500,
     DRAIN_ASK_MS = 200,
     LEAVE_S = 4, /* from being asked to stop */
+    SAY_S = 10,
     THREADS_MAX = 3 * 64 + 1,
     DEAD_LETTER_PARTITIONS = 1,
 };

@@ -221,7 +221,7 @@ static enum status redis_apply(void *self, int32_t partition, const struct store
         partition, (long long)*applied, (long long)records->prev);
 }
 
-static enum trouble redis_trouble(const void *self)
+static enum store_trouble redis_trouble(const void *self)
 {
     const struct redis_store *store = self;
     return store->link.trouble;

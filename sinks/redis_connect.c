@@ -56,7 +56,7 @@ static enum status check_role(struct redis_link *link, struct error *err)
                    strcmp(reply->element[0]->str, "master") == 0;
     freeReplyObject(reply);
     if (primary) return ST_OK;
-    link->trouble = TROUBLE_FAIL_OVER;
+    link->trouble = STORE_FAIL_OVER;
     return error_set(err, ST_RETRY, 0,
         "redis: %s is a replica by now: a fail-over is under way, or its Sentinels cannot reach it",
         link->peer.shown);
@@ -101,7 +101,7 @@ static enum status connect_by_sentinels(struct redis_link *link, struct error *e
 {
     const struct redis_address *address = &link->address;
     struct redis_peer primary = {0}, tried = {0};
-    enum trouble trouble = TROUBLE_AWAY;
+    enum store_trouble trouble = STORE_AWAY;
     bool told = false;
     for (size_t i = 0; i < address->sentinels; i++) {
         size_t which = (link->sentinel + i) % address->sentinels;

@@ -106,7 +106,7 @@ static void too_slow(struct redis_link *link, struct error *err)
 static enum status next_reply(struct redis_link *link, redisReply **reply, struct error *err)
 {
     int64_t deadline_ns = clock_ns() + link->timeout_ns;
-    link->trouble = TROUBLE_AWAY;
+    link->trouble = STORE_AWAY;
     for (;;) {
         void *got = NULL;
         if (redisReaderGetReply(link->reader, &got) != REDIS_OK) {
@@ -123,7 +123,7 @@ static enum status next_reply(struct redis_link *link, redisReply **reply, struc
         if (redis_socket_read(&link->socket, bytes, sizeof(bytes), &size, deadline_ns, err) !=
             ST_OK) {
             link->trouble = link->socket.trouble;
-            if (link->trouble == TROUBLE_SLOW) too_slow(link, err);
+            if (link->trouble == STORE_SLOW) too_slow(link, err);
             break;
         }
         redisReaderFeed(link->reader, bytes, size);
@@ -147,7 +147,7 @@ enum status redis_link_reply(
     status = redis_refusal(link, doing, got->str, err);
     freeReplyObject(got);
     /* After a fail-over the name or the Sentinels lead elsewhere: connect anew. */
-    if (link->trouble == TROUBLE_READ_ONLY) redis_link_close(link);
+    if (link->trouble == STORE_READ_ONLY) redis_link_close(link);
     return status;
 }
 

@@ -21,19 +21,19 @@
 #include "engine/base/error.h"
 #include "sinks/redis_address.h"
 #include "sinks/redis_socket.h"
-#include "sinks/trouble.h"
+#include "sinks/store_trouble.h"
 
 #include <hiredis/hiredis.h>
 
 struct redis_link {
     struct redis_address address;
-    struct tls_files tls;   /* the caller's */
-    int64_t timeout_ns;     /* of connecting, and of one reply */
-    struct redis_peer peer; /* connected to, or tried last */
-    const char *user;       /* there */
-    bool is_sentinel;       /* so errors mean other things */
-    size_t sentinel;        /* asked first: the one that knew last time */
-    enum trouble trouble;   /* of the last call that failed */
+    struct tls_files tls;       /* the caller's */
+    int64_t timeout_ns;         /* of connecting, and of one reply */
+    struct redis_peer peer;     /* connected to, or tried last */
+    const char *user;           /* there */
+    bool is_sentinel;           /* so errors mean other things */
+    size_t sentinel;            /* asked first: the one that knew last time */
+    enum store_trouble trouble; /* of the last call that failed */
     struct redis_socket socket;
     redisReader *reader; /* of the open connection; NULL: none */
     struct buffer word;  /* of the command being written */

@@ -13,47 +13,47 @@ static const char see_acl[] = "Give the user that permission: sinks/REDIS.md has
 static const struct error_kind {
     const char *code;
     enum status status;
-    enum trouble trouble;
+    enum store_trouble trouble;
     const char *advice;
     const char *sentinel_advice; /* NULL: the same */
 } error_kinds[] = {
-    {"READONLY", ST_RETRY, TROUBLE_READ_ONLY,
+    {"READONLY", ST_RETRY, STORE_READ_ONLY,
         "It is a read-only replica: give the URL of the primary, or of its Sentinels.", NULL},
-    {"OOM", ST_RETRY, TROUBLE_FULL,
+    {"OOM", ST_RETRY, STORE_FULL,
         "It is full: raise its maxmemory, or keep less (history, limits.series). Keep "
         "maxmemory-policy noeviction.",
         NULL},
-    {"LOADING", ST_RETRY, TROUBLE_BUSY, "It is loading its data and will be ready soon.", NULL},
-    {"BUSY", ST_RETRY, TROUBLE_BUSY,
+    {"LOADING", ST_RETRY, STORE_BUSY, "It is loading its data and will be ready soon.", NULL},
+    {"BUSY", ST_RETRY, STORE_BUSY,
         "Someone's script blocks it: see SLOWLOG, or end that with SCRIPT KILL.", NULL},
-    {"MASTERDOWN", ST_RETRY, TROUBLE_READ_ONLY,
+    {"MASTERDOWN", ST_RETRY, STORE_READ_ONLY,
         "It is a replica without its primary: give the primary's URL.", NULL},
-    {"NOREPLICAS", ST_RETRY, TROUBLE_BUSY,
+    {"NOREPLICAS", ST_RETRY, STORE_BUSY,
         "It wants more replicas than are connected: min-replicas-to-write.", NULL},
-    {"MISCONF", ST_RETRY, TROUBLE_BUSY, "It cannot save to disk: look at its log and its disk.",
+    {"MISCONF", ST_RETRY, STORE_BUSY, "It cannot save to disk: look at its log and its disk.",
         NULL},
-    {"TRYAGAIN", ST_RETRY, TROUBLE_BUSY, "Trying again will do.", NULL},
-    {"NOAUTH", ST_FATAL, TROUBLE_REFUSED,
+    {"TRYAGAIN", ST_RETRY, STORE_BUSY, "Trying again will do.", NULL},
+    {"NOAUTH", ST_FATAL, STORE_REFUSED,
         "It wants a password: write redis://:password@host or user:password@.", sentinel_password},
-    {"WRONGPASS", ST_FATAL, TROUBLE_REFUSED, "User or password is wrong, or the user is disabled.",
+    {"WRONGPASS", ST_FATAL, STORE_REFUSED, "User or password is wrong, or the user is disabled.",
         sentinel_password},
-    {"NOPERM", ST_FATAL, TROUBLE_REFUSED, see_acl, NULL},
-    {"ERR The user executing the script", ST_FATAL, TROUBLE_REFUSED, see_acl, NULL},
-    {"WRONGTYPE", ST_FATAL, TROUBLE_REFUSED,
+    {"NOPERM", ST_FATAL, STORE_REFUSED, see_acl, NULL},
+    {"ERR The user executing the script", ST_FATAL, STORE_REFUSED, see_acl, NULL},
+    {"WRONGTYPE", ST_FATAL, STORE_REFUSED,
         "Something else uses keys of this prefix: choose another prefix.", NULL},
-    {"MOVED", ST_FATAL, TROUBLE_REFUSED, is_cluster, NULL},
-    {"CROSSSLOT", ST_FATAL, TROUBLE_REFUSED, is_cluster, NULL},
-    {"CLUSTERDOWN", ST_FATAL, TROUBLE_REFUSED, is_cluster, NULL},
-    {"DENIED", ST_FATAL, TROUBLE_REFUSED,
+    {"MOVED", ST_FATAL, STORE_REFUSED, is_cluster, NULL},
+    {"CROSSSLOT", ST_FATAL, STORE_REFUSED, is_cluster, NULL},
+    {"CLUSTERDOWN", ST_FATAL, STORE_REFUSED, is_cluster, NULL},
+    {"DENIED", ST_FATAL, STORE_REFUSED,
         "It is in protected mode: set a password, or bind it to loopback.", NULL},
-    {"ERR max number of clients", ST_RETRY, TROUBLE_BUSY, "Raise its maxclients.", NULL},
-    {"ERR AUTH", ST_FATAL, TROUBLE_REFUSED,
+    {"ERR max number of clients", ST_RETRY, STORE_BUSY, "Raise its maxclients.", NULL},
+    {"ERR AUTH", ST_FATAL, STORE_REFUSED,
         "It has no password set: leave the password out of the URL.", sentinel_password},
-    {"ERR Client sent AUTH", ST_FATAL, TROUBLE_REFUSED,
+    {"ERR Client sent AUTH", ST_FATAL, STORE_REFUSED,
         "It has no password set: leave the password out.", sentinel_password},
-    {"ERR DB index", ST_FATAL, TROUBLE_REFUSED,
+    {"ERR DB index", ST_FATAL, STORE_REFUSED,
         "It has fewer databases than that: see its `databases` setting.", NULL},
-    {"ERR unknown command", ST_FATAL, TROUBLE_REFUSED,
+    {"ERR unknown command", ST_FATAL, STORE_REFUSED,
         "weir needs Redis 6.2 or newer with none of its commands renamed.",
         "It is not a Sentinel: sentinel:// names Sentinels, a single server is redis://."},
 };
@@ -77,7 +77,7 @@ enum status redis_refusal(
     struct redis_link *link, const char *doing, const char *reply, struct error *err)
 {
     const char *text = unwrapped(reply);
-    link->trouble = TROUBLE_REFUSED;
+    link->trouble = STORE_REFUSED;
     for (size_t i = 0; i < sizeof(error_kinds) / sizeof(error_kinds[0]); i++) {
         const struct error_kind *kind = &error_kinds[i];
         bool at_sentinel = link->is_sentinel && kind->sentinel_advice != NULL;

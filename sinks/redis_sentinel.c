@@ -46,7 +46,7 @@ enum status redis_sentinel_ask(struct redis_link *link, size_t which, struct red
     if (status == ST_OK && is_address(reply)) {
         take_address(reply, address, primary);
     } else if (status == ST_OK) {
-        asker.trouble = TROUBLE_FAIL_OVER;
+        asker.trouble = STORE_FAIL_OVER;
         status = error_set(err, ST_RETRY, 0,
             "redis: the Sentinel %s knows no master called %s: is that the name in its `sentinel "
             "monitor` line?",

@@ -41,7 +41,7 @@ static enum status lost(struct redis_socket *socket, int code, const char *what,
     char text[96];
     bool was_tls = socket->tls != NULL, is_late = code == ETIMEDOUT;
     redis_socket_close(socket);
-    socket->trouble = is_late ? TROUBLE_SLOW : TROUBLE_AWAY;
+    socket->trouble = is_late ? STORE_SLOW : STORE_AWAY;
     const char *why = strerror_r(code, text, sizeof(text));
     return error_set(err, ST_RETRY, code, "redis: the connection to %s was lost: %s: %s%s",
         socket->shown, what, why, is_late ? "" : advice(socket, was_tls));
@@ -123,7 +123,7 @@ static enum status plain_open(struct redis_socket *socket, const struct redis_pe
 
     char text[96];
     const char *why = unknown != NULL ? unknown : strerror_r(code, text, sizeof(text));
-    socket->trouble = TROUBLE_AWAY;
+    socket->trouble = STORE_AWAY;
     return error_set(err, ST_RETRY, code,
         "redis: cannot connect to %s: %s; is Redis running, and is the URL right?", peer->shown,
         why);
@@ -167,7 +167,7 @@ static enum status plain_read(struct redis_socket *socket, void *into, size_t ro
 
 static enum status tls_lost(struct redis_socket *socket, struct error *err)
 {
-    socket->trouble = TROUBLE_TLS;
+    socket->trouble = STORE_TLS;
     enum status status = redis_tls_failure(socket->tls, socket->shown, err);
     redis_socket_close(socket);
     return status;
@@ -196,7 +196,7 @@ static enum status tls_open(struct redis_socket *socket, const struct redis_peer
     enum status status = redis_tls_new(&socket->tls, files, peer->host, err);
     if (status != ST_OK) {
         redis_socket_close(socket);
-        socket->trouble = TROUBLE_TLS;
+        socket->trouble = STORE_TLS;
     }
     while (status == ST_OK && step != TLS_DONE) {
         step = redis_tls_greet(socket->tls);
@@ -204,8 +204,8 @@ static enum status tls_open(struct redis_socket *socket, const struct redis_peer
         status = tls_flush(socket, deadline_ns, err);
         if (status == ST_OK && step == TLS_WANTS_MORE) status = tls_fetch(socket, deadline_ns, err);
     }
-    if (status == ST_OK || socket->trouble == TROUBLE_TLS) return status;
-    socket->trouble = TROUBLE_TLS;
+    if (status == ST_OK || socket->trouble == STORE_TLS) return status;
+    socket->trouble = STORE_TLS;
     return error_set(err, ST_RETRY, err->code,
         "redis: %s did not finish the TLS handshake: does this port speak TLS? Give its tls-port, "
         "or write redis:// (sentinel://) to go without",
@@ -216,7 +216,7 @@ enum status redis_socket_open(struct redis_socket *socket, const struct redis_pe
     const struct tls_files *tls, int64_t deadline_ns, struct error *err)
 {
     snprintf(socket->shown, sizeof(socket->shown), "%s", peer->shown);
-    socket->trouble = TROUBLE_AWAY;
+    socket->trouble = STORE_AWAY;
     socket->heard = false;
     enum status status = plain_open(socket, peer, deadline_ns, err);
     if (status != ST_OK || !peer->is_tls) return status;

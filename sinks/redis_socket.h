@@ -10,13 +10,13 @@
 #include "engine/base/error.h"
 #include "sinks/redis_address.h"
 #include "sinks/redis_tls.h"
-#include "sinks/trouble.h"
+#include "sinks/store_trouble.h"
 
 struct redis_socket {
-    int fd;                /* -1: closed */
-    struct redis_tls *tls; /* NULL: plain */
-    bool heard;            /* something, since it was opened */
-    enum trouble trouble;  /* of the last call that failed */
+    int fd;                     /* -1: closed */
+    struct redis_tls *tls;      /* NULL: plain */
+    bool heard;                 /* something, since it was opened */
+    enum store_trouble trouble; /* of the last call that failed */
     char shown[REDIS_SHOWN_BYTES];
 };
 

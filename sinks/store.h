@@ -9,8 +9,8 @@
 
 #include "engine/base/error.h"
 #include "schemas/row.h"
+#include "sinks/store_trouble.h"
 #include "sinks/tls_files.h"
-#include "sinks/trouble.h"
 
 enum {
     STORE_BATCH_MAX = 200, /* records in one apply */
@@ -31,7 +31,7 @@ struct store_config {
     int64_t timeout_ns; /* of one command */
     uint64_t
         plan; /* fingerprint; a store filled under another one answers ST_LOST until refilled */
-    int64_t pane_ns;       /* the plan's: closed panes are shown among the newest rows too; 0: none */
+    int64_t pane_ns; /* the plan's: closed panes are shown among the newest rows too; 0: none */
     uint32_t sketch_scale; /* the plan's: who reads a stored sketch must know it */
     const struct store_history *history;
     size_t histories;
@@ -40,19 +40,20 @@ struct store_config {
 
 /* Where a store is with one partition, and whether it still has what it was given. */
 struct store_place {
-    int64_t applied;       /* offset of the newest record applied; -1: none */
-    uint64_t evicted;      /* keys it threw away for lack of memory since the partition was filled from
+    int64_t applied;  /* offset of the newest record applied; -1: none */
+    uint64_t evicted; /* keys it threw away for lack of memory since the partition was filled from
                               the start of its log */
-    uint64_t evicted_ever; /* since the server started */
-    uint64_t memory_max;   /* bytes; 0: no limit */
+    uint64_t evicted_ever;           /* since the server started */
+    uint64_t memory_max;             /* bytes; 0: no limit */
     char policy[STORE_POLICY_BYTES]; /* what it does when they are used up, in its own words */
 };
 
 struct store_batch {
     const struct output *output; /* in log order */
     size_t count;
-    bool refill;    /* below what was once applied: alert transitions are marked refilled */
-    bool from_start; /* the first of its log: what was thrown away before does not matter any more */
+    bool refill; /* below what was once applied: alert transitions are marked refilled */
+    bool
+        from_start; /* the first of its log: what was thrown away before does not matter any more */
     int64_t prev;   /* offset of the last record sent before this batch; -1: none */
     int64_t last;   /* offset of the newest record of this batch */
     int64_t now_ms; /* wall clock at sending: for transfer_ms, analysis_ms and expiry */
@@ -83,7 +84,7 @@ struct store {
     enum status (*forget)(void *self, int32_t partition, struct error *err);
 
     /* Why the newest call gave ST_RETRY or ST_FATAL. */
-    enum trouble (*trouble)(const void *self);
+    enum store_trouble (*trouble)(const void *self);
 
     void (*close)(void *self); /* NULL is fine */
 };

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 BUILD=${COVERAGE_BUILD:-build/coverage}
 JOBS=$(nproc 2>/dev/null || echo 2)
 
-cmake -B "$BUILD" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG='-O0 -g --coverage -fprofile-update=atomic' \
+cmake -B "$BUILD" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG='-O1 -g' -DWEIR_COVERAGE=ON \
     -DWEIR_BENCH=OFF -DWEIR_FAILPOINTS=ON &&
     cmake --build "$BUILD" -j"$JOBS" || exit 1
 find "$BUILD" -name '*.gcda' -delete

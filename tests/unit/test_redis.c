@@ -707,16 +707,16 @@ static void what_keeps_it_from_taking_rows_has_a_name(void **unused)
     struct output row = sample_row(A, NOON, 10000, 1);
     set_memory("1", "noeviction");
     assert_int_equal(apply(self, &row, 1, -1, 0), ST_RETRY);
-    assert_int_equal(store_redis.trouble(self), TROUBLE_FULL);
+    assert_int_equal(store_redis.trouble(self), STORE_FULL);
     set_memory("0", "noeviction");
     freeReplyObject(redis_server_do(&server, "REPLICAOF 127.0.0.1 1"));
     assert_int_equal(apply(self, &row, 1, -1, 0), ST_RETRY);
-    assert_int_equal(store_redis.trouble(self), TROUBLE_READ_ONLY);
+    assert_int_equal(store_redis.trouble(self), STORE_READ_ONLY);
     freeReplyObject(redis_server_do(&server, "REPLICAOF NO ONE"));
     assert_int_equal(apply(self, &row, 1, -1, 0), ST_OK);
     redis_server_kill(&server);
     assert_int_equal(apply(self, &row, 1, 0, 1), ST_RETRY);
-    assert_int_equal(store_redis.trouble(self), TROUBLE_AWAY);
+    assert_int_equal(store_redis.trouble(self), STORE_AWAY);
     redis_server_restart(&server);
     store_redis.close(self);
 }
@@ -738,7 +738,7 @@ static void a_slow_server_is_told_from_one_that_is_away_and_a_batch_it_did_count
     enum status status = store_redis.apply(self, 0, &batch, &applied, &err);
     kill(server.pid, SIGCONT);
     assert_int_equal(status, ST_RETRY);
-    assert_int_equal(store_redis.trouble(self), TROUBLE_SLOW);
+    assert_int_equal(store_redis.trouble(self), STORE_SLOW);
     assert_non_null(strstr(err.text, "no answer from"));
     assert_non_null(strstr(err.text, "redis.timeout"));
     int64_t until_ns = clock_ns() + 60 * NS_PER_S;

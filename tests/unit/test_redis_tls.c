@@ -204,7 +204,7 @@ static void an_expired_certificate_is_refused_until_it_is_renewed(void **unused)
     assert_int_equal(open_with(&self, url, &files, &err), ST_OK);
     assert_int_equal(apply(self, &err), ST_RETRY);
     assert_non_null(strstr(err.text, "the certificate of /CN=expired expired at 20"));
-    assert_int_equal(store_redis.trouble(self), TROUBLE_TLS);
+    assert_int_equal(store_redis.trouble(self), STORE_TLS);
 
     snprintf(line, sizeof(line), "CONFIG SET tls-cert-file %s tls-key-file %s", file("server.pem"),
         file("server.key"));
@@ -250,7 +250,7 @@ static void a_server_without_tls_is_refused(void **unused)
     assert_int_equal(apply(self, &err), ST_RETRY);
     assert_non_null(strstr(err.text, "speak TLS"));
     assert_non_null(strstr(err.text, "redis://"));
-    assert_int_equal(store_redis.trouble(self), TROUBLE_TLS);
+    assert_int_equal(store_redis.trouble(self), STORE_TLS);
     store_redis.close(self);
 }
 

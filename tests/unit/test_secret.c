@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -50,6 +51,7 @@ static void arguments_are_masked_where_others_look_and_kept_for_us(void **unused
     assert_ptr_equal(argv[0], command);
     assert_string_equal(secret, "--redis=redis://********@h:1");
     assert_string_equal(argv[1], "--redis=redis://:hunter2@h:1");
+    free(argv[1]); /* a program keeps it to its end */
 }
 
 static void errors_show_foreign_texts_without_their_secrets(void **unused)
