@@ -157,15 +157,25 @@ enum status kafka_send_aside(struct kafka *k, struct bytes key, struct bytes val
         k->options.aside, rd_kafka_err2str(code));
 }
 
-/* Not being allowed to write to a topic fails the transaction before anything is sent, and names no topic. */
+/*
+ * A topic that is not there, or that we may not write to, fails the transaction as a whole: before
+ * anything is sent, naming no topic, and with the records of all others.
+ */
+static bool is_of_a_topic(int code)
+{
+    return code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+           code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR_OPERATION_NOT_ATTEMPTED || code == RD_KAFKA_RESP_ERR__STATE;
+}
+
 bool kafka_aside_failed(struct kafka *k, const struct error *err)
 {
     if (k->aside_sent == 0) return false;
+    if (is_of_a_topic(err->code)) return true;
     int64_t deadline_ns = clock_ns() + KAFKA_ASIDE_MS * NS_PER_MS;
     while (k->undelivered == 0 && clock_ns() < deadline_ns)
         rd_kafka_poll(k->producer, 10); /* what failed is told after that something did */
-    if (k->undelivered != 0) return k->undelivered == k->aside_undelivered;
-    return err->code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    return k->undelivered != 0 && k->undelivered == k->aside_undelivered;
 }
 
 enum status kafka_flush(struct kafka *k, struct error *err)
