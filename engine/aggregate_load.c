@@ -200,6 +200,9 @@ static enum status load_message(struct loading *loading, const struct wire *oute
     case 16:
         load_counts(a, inside);
         break;
+    case 17:
+        if (a->series.count == 0) return aggregate_settle(a, field->bytes, NULL, err);
+        return error_set(err, ST_FATAL, 0, "snapshot: the settings come after series");
     default:
         break;
     }

@@ -149,6 +149,7 @@ void aggregate_save(const struct aggregate *a, struct buffer *out)
     wire_put_uint(out, 6, (uint64_t)a->record_ms);
     wire_put_uint(out, 7, a->budget);
     wire_put_uint(out, 8, a->ended);
+    if (a->settings != NULL) wire_put_bytes(out, 17, buffer_bytes(&a->settings->text));
     save_operators(a, out);
     save_clocks(a, out);
     for (size_t i = 0; i < a->series.count; i++)

@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/combine.h"
 #include "engine/combine_counts.h"
+#include "engine/settings.h"
 #include "engine/sources.h"
 
 #include <inttypes.h>
@@ -24,6 +25,7 @@ struct combine_stage {
     struct kafka *kafka;
     struct combine *combine;
     struct sources sources;
+    const struct live *live; /* whose settings this thread has put into the log; NULL: none yet */
     struct source_clock *clocks; /* copies, side by side for the flush */
     int64_t epoch_ns;            /* now; stretches */
     struct combine_counts said;  /* already in the metrics */
@@ -130,6 +132,31 @@ static enum status on_gone(
     return status;
 }
 
+/*
+ * Settings come before the first partial of each thread, so that aggregate never has to go by its own
+ * worker's. When they change, one thread says so even if it has nothing else to say.
+ */
+static bool settings_due(const struct combine_stage *s)
+{
+    if (s->live == atomic_load(&s->worker->live)) return false;
+    return s->sources.count != 0 || s->live != NULL;
+}
+
+static enum status send_settings(
+    struct combine_stage *s, const struct live *live, struct error *err)
+{
+    struct worker *w = s->worker;
+    struct buffer record = {0};
+    enum status status = ST_OK;
+    settings_record(w->plan, buffer_bytes(&live->settings), clock_wall_ns() / NS_PER_MS, &record);
+    for (uint32_t p = 0; p < w->plan->partitions && status == ST_OK; p++) {
+        status = kafka_send(
+            s->kafka, w->partials, (int32_t)p, (struct bytes){0}, buffer_bytes(&record), NULL, err);
+    }
+    buffer_release(&record);
+    return status;
+}
+
 static enum status send_partials(struct combine_stage *s, struct error *err)
 {
     struct worker *w = s->worker;
@@ -186,12 +213,17 @@ static void epoch_stretch(struct combine_stage *s)
 
 static enum status epoch_commit(struct combine_stage *s, struct error *err)
 {
-    if (!sources_changed(&s->sources)) return ST_OK;
+    bool settle = settings_due(s);
+    if (!sources_changed(&s->sources) && !settle) return ST_OK;
     int64_t begin_ns = clock_ns();
+    const struct live *live = atomic_load(&s->worker->live);
     enum status status = kafka_begin(s->kafka, err);
+    if (status == ST_OK && settle) status = send_settings(s, live, err);
     if (status == ST_OK) status = send_partials(s, err);
     if (status == ST_OK) status = send_offsets(s, err);
     if (status != ST_OK) return status;
+    if (settle) combine_limit(s->combine, live->plan);
+    if (settle) s->live = live;
     for (size_t i = 0; i < s->sources.count; i++) {
         s->sources.source[i].clock.committed = s->sources.source[i].clock.position;
         s->sources.source[i].changed = false;

@@ -46,6 +46,7 @@ struct sink_stage {
     struct kafka *kafka;
     void *store;
     bool store_open;
+    const struct live *live; /* that the store was opened under */
     struct feed *feed;
     size_t feeds;
     struct output *output; /* scratch of one batch */
@@ -77,7 +78,8 @@ static struct feed *feed_of(struct sink_stage *s, int32_t partition)
 static enum status store_open(struct sink_stage *s, struct error *err)
 {
     if (s->store_open) return ST_OK;
-    const struct config *config = s->worker->config;
+    s->live = atomic_load(&s->worker->live);
+    const struct config *config = s->live->plan->config;
     struct store_history history[HISTORIES_MAX];
     for (size_t i = 0; i < config->histories; i++) {
         history[i] = (struct store_history){config->history[i].resolution_ns,
@@ -95,6 +97,15 @@ static enum status store_open(struct sink_stage *s, struct error *err)
     enum status status = store_redis.open(&s->store, &store, err);
     s->store_open = status == ST_OK;
     return status;
+}
+
+/* Another limits.alerts: opened anew, the store goes on where it is. */
+static enum status store_settle(struct sink_stage *s, struct error *err)
+{
+    if (!s->store_open || s->live == atomic_load(&s->worker->live)) return ST_OK;
+    store_redis.close(s->store);
+    s->store_open = false;
+    return store_open(s, err);
 }
 
 /* The store is away: said once, tried again ever more seldom, nothing lost. */
@@ -425,6 +436,7 @@ static enum status round_once(struct sink_stage *s, struct error *err)
         enum kafka_event event = kafka_poll(s->kafka, LINGER_MS, &record, err);
         status = on_event(s, event, &record, err);
     }
+    if (status == ST_OK) status = store_settle(s, err);
     if (status == ST_OK) status = feeds_apply(s, err);
     if (status == ST_OK) status = verify(s, err);
     if (status != ST_OK) return status;

@@ -292,6 +292,20 @@ static void threads_join(const struct threads *threads, const struct worker *w)
     }
 }
 
+/* The stages look at the newest between epochs; an invalid file changes nothing. */
+static void reload(struct worker *w)
+{
+    struct error err;
+    struct live *live = atomic_load(&w->live);
+    if (live_reload(&live, w->plan, live, &err) != ST_OK) {
+        log_error("reload", "nothing was changed", "error=%s", err.text);
+        return;
+    }
+    log_level_set((enum log_level)live->plan->config->log.level);
+    atomic_store(&w->live, live);
+    log_info("reload", "config read again", "file=%s", w->config->path);
+}
+
 /* Watch over the stages: a signal, a failure, or the end of the batch. */
 static void watch(struct worker *w)
 {
@@ -299,6 +313,7 @@ static void watch(struct worker *w)
     while (!worker_stopping(w)) {
         clock_sleep(20 * NS_PER_MS);
         if (stop_asked()) atomic_store(&w->stopping, true);
+        if (reload_asked()) reload(w);
         if (!w->batch.until_end || clock_ns() - asked_ns < DRAIN_ASK_MS * NS_PER_MS) continue;
         if (batch_done(w)) atomic_store(&w->stopping, true);
         asked_ns = clock_ns();
@@ -333,6 +348,7 @@ static void worker_release(struct worker *w)
     free(w->source_end);
     free(w->source_partitions);
     kafka_observer_close(w->observer);
+    live_free(atomic_load(&w->live));
 }
 
 enum status worker_run(const struct config *config, const struct batch *batch, struct error *err)
@@ -342,6 +358,8 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     enum status status = plan_init(plan, config, err);
     w.decoder = decoder_find(config->encoding);
     instance_name(&w);
+    if (status == ST_OK) atomic_store(&w.live, live_new(plan));
+    if (status == ST_OK) reload_on_signal();
     if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);

@@ -6,6 +6,7 @@
 
 #include "engine/kafka_observer.h"
 #include "engine/plan.h"
+#include "engine/reload.h"
 #include "schemas/decoder.h"
 
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct worker {
     struct batch batch;
     char instance[64];
     char partials[TOPIC_BYTES], rows[TOPIC_BYTES], state[TOPIC_BYTES]; /* topics */
+    _Atomic(struct live *) live; /* what may change of config and plan, as it is now */
     struct kafka_observer *observer;
     uint32_t *source_partitions; /* of each input topic, as seen at start */
     int64_t **source_end;        /* batch mode: where each input partition ends */

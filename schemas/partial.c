@@ -53,6 +53,11 @@ void partial_put_total(struct buffer *out, const struct partial_total *total)
     wire_close(out, mark);
 }
 
+void partial_put_settings(struct buffer *out, struct bytes text)
+{
+    wire_put_bytes(out, 10, text);
+}
+
 /* As wire_next; text where a number should be reads as 0. */
 static int field_next(struct wire *wire, struct wire_field *field)
 {
@@ -158,8 +163,12 @@ enum partial_part partial_next(struct wire *parts, struct partial_item *item)
     struct wire_field field;
     int more;
     while ((more = wire_next(parts, &field)) > 0) {
-        if (field.number < 6 || field.number > 9) continue; /* a later minor version's */
+        if (field.number < 6 || field.number > 10) continue; /* what a newer weir added */
         if (field.type != WIRE_BYTES) return PARTIAL_BAD;
+        if (field.number == 10) {
+            item->settings = field.bytes;
+            return PARTIAL_SETTINGS;
+        }
         struct wire inside = wire_inside(parts, field.bytes);
         if (field.number == 6) return cell_read(inside, &item->cell) ? PARTIAL_CELL : PARTIAL_BAD;
         if (field.number == 7)
