@@ -58,6 +58,11 @@ static void say_create_time(const struct combine_stage *s, const struct kafka_re
         "topic=%s", s->worker->config->topics.text[record->topic]);
 }
 
+static bool is_over(const struct combine_stage *s)
+{
+    return worker_stopping(s->worker) || atomic_load(&s->worker->read_all);
+}
+
 static enum status epoch_commit(struct combine_stage *s, struct error *err);
 
 /* Fold one record; ends the epoch first where the table is full. */
@@ -275,7 +280,7 @@ static enum status epoch(struct combine_stage *s, struct error *err)
 {
     int64_t deadline_ns = clock_ns() + s->epoch_ns, now_ns;
     enum status status = ST_OK;
-    while (status == ST_OK && (now_ns = clock_ns()) < deadline_ns && !worker_stopping(s->worker)) {
+    while (status == ST_OK && (now_ns = clock_ns()) < deadline_ns && !is_over(s)) {
         struct kafka_record record;
         int64_t left_ms = (deadline_ns - now_ns) / NS_PER_MS;
         enum kafka_event event =
@@ -304,7 +309,7 @@ static enum status stage_open(struct combine_stage *s, struct error *err)
 
 static void stage_run(struct combine_stage *s)
 {
-    while (!worker_stopping(s->worker)) {
+    while (!is_over(s)) {
         struct error err;
         enum status status = s->kafka == NULL ? stage_open(s, &err) : epoch(s, &err);
         if (status == ST_OK) continue;

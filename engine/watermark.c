@@ -6,8 +6,9 @@
 void source_clock_write(
     const struct source_clock *clock, uint32_t partitions, char text[METADATA_BYTES_MAX])
 {
-    snprintf(text, METADATA_BYTES_MAX, "weir1 clock %" PRId64 " %" PRId64 " %d %" PRIu32,
-        clock->watermark_ns, clock->newest_pane, clock->ended, partitions);
+    snprintf(text, METADATA_BYTES_MAX,
+        "weir1 clock %" PRId64 " %" PRId64 " %d %" PRIu32 " %016" PRIx64, clock->watermark_ns,
+        clock->newest_pane, clock->ended, partitions, clock->plan);
 }
 
 bool source_clock_read(struct source_clock *clock, uint32_t *partitions, struct bytes metadata)
@@ -19,8 +20,9 @@ bool source_clock_read(struct source_clock *clock, uint32_t *partitions, struct 
 
     struct source_clock read = *clock;
     int ended;
-    if (sscanf(text, "weir1 clock %" SCNd64 " %" SCNd64 " %d %" SCNu32, &read.watermark_ns,
-            &read.newest_pane, &ended, partitions) != 4)
+    read.plan = 0; /* the first weirs did not write it */
+    if (sscanf(text, "weir1 clock %" SCNd64 " %" SCNd64 " %d %" SCNu32 " %" SCNx64,
+            &read.watermark_ns, &read.newest_pane, &ended, partitions, &read.plan) < 4)
         return false;
     read.ended = ended != 0;
     *clock = read;

@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/cost.h"
 #include "engine/metrics.h"
+#include "engine/plan_log.h"
 #include "engine/stop.h"
 
 #include <pthread.h>
@@ -140,7 +141,7 @@ static enum status source_topic_open(struct worker *w, size_t t, struct error *e
 static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], const char *suffix,
     const char *retention, struct error *err)
 {
-    snprintf(name, TOPIC_BYTES, "%s.%s", w->config->name, suffix);
+    plan_log_topic(name, TOPIC_BYTES, w->config->name, suffix, w->generation);
     /* Small segments, because what is trimmed leaves the disk by whole segments. */
     const struct kafka_setting settings[] = {{"cleanup.policy", "delete"},
         {"retention.ms", retention}, {"max.message.bytes", "4194304"},
@@ -149,6 +150,21 @@ static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], cons
     do {
         status = kafka_topic_ensure(w->observer, name, w->plan->partitions, settings, err);
     } while ((status = insist(w, status, err)) == ST_RETRY);
+    return status;
+}
+
+/* Brokers without transactions cannot switch plans, so there is one for ever. */
+static enum status plan_share(struct worker *w, struct error *err)
+{
+    struct plan_log log = {0};
+    enum status status;
+    if (w->config->delivery != DELIVERY_EXACTLY_ONCE) return ST_OK;
+    do {
+        plan_log_release(&log);
+        status = plan_log_share(&log, w->observer, w->plan, err);
+    } while ((status = insist(w, status, err)) == ST_RETRY);
+    w->generation = log.generation;
+    plan_log_release(&log);
     return status;
 }
 
@@ -165,6 +181,7 @@ static enum status topics_open(struct worker *w, struct error *err)
     }
     snprintf(retention, sizeof(retention), "%lld",
         (long long)(w->config->redis.rows_retention_ns / NS_PER_MS));
+    if (status == ST_OK) status = plan_share(w, err);
     if (status == ST_OK) status = own_topic_open(w, w->partials, "partials", "-1", err);
     if (status == ST_OK) status = own_topic_open(w, w->rows, "rows", retention, err);
     if (status == ST_OK) status = own_topic_open(w, w->state, "state", "-1", err);
@@ -229,16 +246,25 @@ static bool sink_done(struct worker *w, struct error *err)
     return done;
 }
 
+/*
+ * Combine leaves first: it may have sent partials since aggregate was asked, and what is left behind
+ * when a batch ends must be nothing.
+ */
 static bool batch_done(struct worker *w)
 {
     struct error err;
+    bool left = atomic_load(&w->combining) == 0; /* before anything is asked */
     if (atomic_load(&w->sinks_drained) < w->config->threads.sink) return false;
-    return combine_done(w, &err) && aggregate_done(w, &err) && sink_done(w, &err);
+    if (!combine_done(w, &err) || !aggregate_done(w, &err) || !sink_done(w, &err)) return false;
+    atomic_store(&w->read_all, true);
+    return left;
 }
 
 static void *combine_main(void *self)
 {
+    struct worker *w = ((struct stage_thread *)self)->worker;
     combine_stage(self);
+    atomic_fetch_sub(&w->combining, 1);
     return NULL;
 }
 
@@ -324,6 +350,7 @@ static enum status stages_run(struct worker *w, struct error *err)
 {
     struct threads *threads = memory_zeroed(1, sizeof(*threads));
     const struct config *config = w->config;
+    atomic_store(&w->combining, (unsigned)config->threads.combine);
     enum status status = threads_start(threads, w, config->threads.combine, combine_main, err);
     if (status == ST_OK) {
         status = threads_start(threads, w, config->threads.aggregate, aggregate_main, err);
