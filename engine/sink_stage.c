@@ -35,6 +35,7 @@ struct feed {
     int64_t last;         /* of the batch */
     struct buffer bytes;  /* the batch's record values, side by side */
     size_t end[STORE_BATCH_MAX];
+    int64_t offset[STORE_BATCH_MAX];
     size_t count;
     bool paused;
     bool at_end; /* the partition has nothing more for now */
@@ -226,7 +227,12 @@ static enum status batch_decode(
         struct bytes record = {feed->bytes.data + at, feed->end[i] - at};
         struct output *output = &s->output[*count];
         enum status status = output_decode(record, output, err);
-        if (status > ST_SKIP) return status;
+        if (status > ST_SKIP) {
+            struct error why = *err;
+            return error_set(err, status, why.code,
+                "topic %s, partition %d, offset %" PRId64 ": %s", s->worker->rows, feed->partition,
+                feed->offset[i], why.text);
+        }
         if (status == ST_SKIP) {
             metric_add(metric_of(METRIC_COUNTER, "weir_rows_malformed_total",
                            "Records of the rows topic that could not be read.", NULL),
@@ -308,6 +314,7 @@ static enum status on_record(
         }
     }
     buffer_append(&feed->bytes, record->value.data, record->value.size);
+    feed->offset[feed->count] = record->offset;
     feed->end[feed->count++] = feed->bytes.size;
     feed->last = record->offset;
     feed->position = record->offset + 1;

@@ -3,6 +3,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "schemas/format.h"
 #include "schemas/wire.h"
 
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static enum status send_chunks(const struct buffer *state, struct kafka *kafka, 
         struct bytes data = {
             state->data + at, left < SNAPSHOT_CHUNK_BYTES ? left : SNAPSHOT_CHUNK_BYTES};
         buffer_reset(&record);
-        wire_put_uint(&record, 1, SNAPSHOT_VERSION);
+        wire_put_uint(&record, 1, format_version(SNAPSHOT_VERSION));
+        format_add(&record);
         wire_put_bytes(&record, 2, data);
         offset[i] = -1;
         status = kafka_send(
@@ -50,6 +52,7 @@ static enum status send_manifest(const struct manifest *m, struct kafka *kafka, 
         wire_put_uint(&record, 4, (uint64_t)m->chunk[i]);
     wire_put_uint(&record, 5, m->bytes);
     wire_put_fixed64(&record, 6, m->hash);
+    format_add(&record);
     *offset = -1;
     enum status status =
         kafka_send(kafka, topic, partition, (struct bytes){0}, buffer_bytes(&record), offset, err);
@@ -65,7 +68,7 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
     struct buffer state = {0};
     aggregate_save(a, &state);
     size_t chunks = (state.size + SNAPSHOT_CHUNK_BYTES - 1) / SNAPSHOT_CHUNK_BYTES;
-    struct manifest m = {.version = SNAPSHOT_VERSION,
+    struct manifest m = {.version = format_version(SNAPSHOT_VERSION),
         .plan = plan,
         .partials_offset = partials_offset,
         .chunk = memory_zeroed(chunks, sizeof(*m.chunk)),
@@ -81,10 +84,10 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
     return status;
 }
 
-static bool manifest_read(struct manifest *m, struct bytes record)
+static enum status manifest_read(struct manifest *m, struct bytes record, struct error *err)
 {
     struct wire wire = wire_of(record);
-    struct wire_field field;
+    struct wire_field field = {0};
     int more;
     *m = (struct manifest){0};
     while ((more = wire_next(&wire, &field)) > 0) {
@@ -97,21 +100,35 @@ static bool manifest_read(struct manifest *m, struct bytes record)
         m->chunk = memory_resize(m->chunk, m->chunks + 1, sizeof(*m->chunk));
         m->chunk[m->chunks++] = (int64_t)field.value;
     }
-    return more == 0 && m->version == SNAPSHOT_VERSION && m->chunks != 0;
+    enum status status = format_check("manifest", m->version, SNAPSHOT_VERSION, err);
+    if (status != ST_OK || (more == 0 && m->chunks != 0)) return status;
+    return error_set(
+        err, ST_FATAL, 0, "not a manifest: it was damaged or written by something else");
 }
 
-static bool chunk_append(struct bytes record, struct buffer *state)
+/* The version comes first on the wire too. */
+static enum status chunk_append(struct bytes record, struct buffer *state, struct error *err)
 {
     struct wire wire = wire_of(record);
-    struct wire_field field;
+    struct wire_field field = {0};
     uint64_t version = 0;
     while (wire_next(&wire, &field) > 0) {
         if (field.number == 1) version = field.value;
-        if (field.number == 2 && field.type == WIRE_BYTES && version == SNAPSHOT_VERSION) {
+        if (field.number == 2 && field.type == WIRE_BYTES) {
             buffer_append(state, field.bytes.data, field.bytes.size);
         }
     }
-    return version == SNAPSHOT_VERSION;
+    return format_check("chunk", version, SNAPSHOT_VERSION, err);
+}
+
+/* Say which record it was that could not be used. */
+static enum status placed(
+    enum status status, const char *topic, int32_t partition, int64_t offset, struct error *err)
+{
+    struct error why = *err;
+    if (status != ST_FATAL) return status;
+    return error_set(err, ST_FATAL, why.code, "topic %s, partition %d, offset %lld: %s", topic,
+        partition, (long long)offset, why.text);
 }
 
 static enum status chunks_read(const struct manifest *m, struct kafka_observer *observer,
@@ -123,10 +140,7 @@ static enum status chunks_read(const struct manifest *m, struct kafka_observer *
         kafka_read_records(observer, topic, partition, m->chunk, m->chunks, &records, ends, err);
     for (size_t i = 0, at = 0; i < m->chunks && status == ST_OK; at = ends[i++]) {
         struct bytes record = {records.data + at, ends[i] - at};
-        if (chunk_append(record, state)) continue;
-        status =
-            error_set(err, ST_FATAL, 0, "%s, offset %lld: not a chunk of a version this weir knows",
-                topic, (long long)m->chunk[i]);
+        status = placed(chunk_append(record, state, err), topic, partition, m->chunk[i], err);
     }
     if (status == ST_OK &&
         (state->size != m->bytes || hash_stable(buffer_bytes(state)) != m->hash)) {
@@ -148,13 +162,15 @@ enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, 
     failpoint("snapshot", "read");
     enum status status =
         kafka_read_records(observer, topic, partition, &manifest, 1, &record, &end, err);
-    if (status == ST_OK && !manifest_read(&m, buffer_bytes(&record))) {
-        status = error_set(err, ST_FATAL, 0,
-            "%s, offset %lld: not a manifest of a version this weir knows", topic,
-            (long long)manifest);
+    if (status == ST_OK) {
+        status =
+            placed(manifest_read(&m, buffer_bytes(&record), err), topic, partition, manifest, err);
     }
     if (status == ST_OK) status = chunks_read(&m, observer, topic, partition, &state, err);
-    if (status == ST_OK) status = aggregate_load(a, buffer_bytes(&state), err);
+    if (status == ST_OK) {
+        status =
+            placed(aggregate_load(a, buffer_bytes(&state), err), topic, partition, manifest, err);
+    }
     if (status == ST_OK) {
         *partials_offset = m.partials_offset;
         *first = m.chunk[0];

@@ -119,8 +119,10 @@ static enum status source_init(
     }
     *source = (struct source){.idle_at = -1, .end = INT64_MAX, .changed = true};
     source->clock = (struct source_clock){.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE};
-    if (from->metadata[0] != '\0') {
-        source_clock_read(&source->clock, &partitions, bytes_of(from->metadata));
+    if (!source_clock_read(&source->clock, &partitions, bytes_of(from->metadata)) &&
+        metadata_is_newer(from->metadata)) {
+        return error_set(err, ST_FATAL, 0, "topic %s, partition %d, offset %lld: " METADATA_NEWER,
+            topic, from->partition, (long long)from->offset, from->metadata);
     }
     if (source->clock.plan != 0 && source->clock.plan != w->plan->fingerprint) {
         return error_set(err, ST_FATAL, 0,

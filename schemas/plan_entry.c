@@ -1,10 +1,11 @@
 #include "schemas/plan_entry.h"
 
+#include "schemas/format.h"
 #include "schemas/wire.h"
 
 void plan_entry_encode(const struct plan_entry *entry, struct buffer *out)
 {
-    wire_put_uint(out, 1, PLAN_ENTRY_VERSION);
+    wire_put_uint(out, 1, format_version(PLAN_ENTRY_VERSION));
     wire_put_fixed64(out, 2, entry->plan);
     if (entry->from != 0) wire_put_fixed64(out, 3, entry->from);
     wire_put_bytes(out, 4, entry->text);
@@ -30,11 +31,9 @@ enum status plan_entry_decode(struct bytes record, struct plan_entry *entry, str
         if (field.number == 6 && text && e.topics < PLAN_ENTRY_TOPICS_MAX)
             e.topic[e.topics++] = field.bytes;
     }
-    if (version > PLAN_ENTRY_VERSION) {
-        return error_set(err, ST_FATAL, 0,
-            "plan entry of version %llu, this weir knows version %d: run the weir that wrote it, "
-            "or a newer one",
-            (unsigned long long)version, PLAN_ENTRY_VERSION);
+    if (version != 0) {
+        enum status status = format_check("plan entry", version, PLAN_ENTRY_VERSION, err);
+        if (status != ST_OK) return status;
     }
     bool whole = more == 0 && version != 0 && e.plan != 0 && e.topics != 0 && e.partitions != 0 &&
                  e.partitions <= PLAN_ENTRY_PARTITIONS_MAX;
