@@ -34,10 +34,16 @@ static rd_kafka_t *producer_open(const struct config *config, struct error *err)
 static enum status say(
     rd_kafka_t *producer, const char *topic, struct bytes value, struct error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic),
-        RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.size),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = rd_kafka_flush(producer, ANSWER_MS);
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.data, value.size}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    enum status status = kafka_status(
+        rd_kafka_produceva(producer, parts, sizeof(parts) / sizeof(parts[0])), "produce", err);
+    if (status != ST_OK) return ST_ABORT;
+    rd_kafka_resp_err_t code = rd_kafka_flush(producer, ANSWER_MS);
     failpoint("plan", "sent");
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
     return error_set(
