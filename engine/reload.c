@@ -4,6 +4,7 @@
 #include "engine/base/memory.h"
 #include "engine/settings.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -122,9 +123,7 @@ enum status live_reload(
     struct live **made, const struct plan *started, struct live *live, struct error *err)
 {
     const struct config *config = started->config;
-    if (config->path == NULL)
-        return error_set(
-            err, ST_FATAL, 0, "there is no config file: it all came from the command line");
+    assert(config->path != NULL);
     struct live *next = memory_zeroed(1, sizeof(*next));
     struct plan *fresh = memory_zeroed(1, sizeof(*fresh));
     struct comparing c = {.started = config,

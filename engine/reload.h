@@ -29,7 +29,7 @@ bool reload_asked(void);     /* true once a signal */
 /*
  * Read the file of `started` again, and say in the log what differs from `live`.
  *
- * started  what the worker started with; outlives what is made
+ * started  what the worker started with, from a file; outlives what is made
  * live     the newest there is; owned by what is made
  * returns  ST_OK, `*made` being `live` itself where nothing changed; ST_FATAL, nothing changes: `err`
  *          says file:line:column and why

@@ -386,7 +386,8 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     w.decoder = decoder_find(config->encoding);
     instance_name(&w);
     if (status == ST_OK) atomic_store(&w.live, live_new(plan));
-    if (status == ST_OK) reload_on_signal();
+    /* Without a file there is nothing to read again, and a terminal that is closed ends us. */
+    if (status == ST_OK && config->path != NULL) reload_on_signal();
     if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);
