@@ -13,7 +13,7 @@ enum {
 struct aggregate *aggregate_new(const struct plan *plan, uint32_t partition)
 {
     struct aggregate *a = memory_zeroed(1, sizeof(*a));
-    a->plan = plan;
+    a->plan = a->base = plan;
     a->watermark_ns = WATERMARK_NONE;
     a->next_pane = PANE_NONE;
     a->empty = cell_new(&plan->layout, &a->pool);
@@ -30,6 +30,7 @@ void aggregate_free(struct aggregate *a)
     free(a->due);
     free(a->clock);
     free(a->totals.total);
+    settings_free(a->settings);
     free(a);
 }
 
@@ -123,7 +124,7 @@ static int64_t end_pane(const struct aggregate *a)
     return last == PANE_NONE ? PANE_NONE : last + 1;
 }
 
-static struct closing closing_of(struct aggregate *a, struct records *records)
+struct closing aggregate_closing(struct aggregate *a, struct records *records)
 {
     return (struct closing){.plan = a->plan,
         .pool = &a->pool,
@@ -214,7 +215,7 @@ static int64_t panes_kept(const struct plan *plan)
 
 static void close_next(struct aggregate *a, struct records *records)
 {
-    struct closing closing = closing_of(a, records);
+    struct closing closing = aggregate_closing(a, records);
     closing_captured(a, &closing);
     apply_late(a, &closing);
     for (size_t i = 0; i < a->series.actives; i++)
@@ -286,7 +287,7 @@ static void say_provisional(struct aggregate *a, int64_t before_ms, struct recor
     a->budget += rate * (passed_ms < 1000 ? passed_ms : 1000);
     if (a->budget > rate * 1000) a->budget = rate * 1000;
 
-    struct closing closing = closing_of(a, records);
+    struct closing closing = aggregate_closing(a, records);
     int64_t before = a->sent_ms - config->provisional_ns / 1000000;
     for (size_t i = 0; i < a->series.actives && a->budget >= 1000; i++) {
         struct series *series = a->series.active[i];
@@ -321,7 +322,7 @@ enum status aggregate_apply(
     int64_t before_ms = a->sent_ms;
     if (header.sent_ms > a->sent_ms) a->sent_ms = header.sent_ms;
     if (header.record_ms > a->record_ms) a->record_ms = header.record_ms;
-    status = aggregate_take(a, &parts, err);
+    status = aggregate_take(a, &parts, records, err);
     a->counts.malformed += status == ST_SKIP;
     if (status <= ST_SKIP && header.last) {
         advance(a, records);

@@ -4,6 +4,7 @@
  */
 #include "engine/aggregate_state.h"
 #include "engine/base/memory.h"
+#include "schemas/format.h"
 
 enum { KEY_BYTES_MAX = 1 + PARTIAL_DIMENSIONS_MAX * (int)(sizeof(uint16_t) + SPAN_TEXT_MAX) };
 
@@ -200,6 +201,9 @@ static enum status load_message(struct loading *loading, const struct wire *oute
     case 16:
         load_counts(a, inside);
         break;
+    case 17:
+        if (a->series.count == 0) return aggregate_settle(a, field->bytes, NULL, err);
+        return error_set(err, ST_FATAL, 0, "snapshot: the settings come after series");
     default:
         break;
     }
@@ -249,12 +253,8 @@ static enum status load_header(const struct aggregate *a, struct bytes saved, st
         if (field.number == 1) version = field.value;
         if (field.number == 2) plan = field.value;
     }
-    if (version != AGGREGATE_SAVED_VERSION) {
-        return error_set(err, ST_FATAL, 0,
-            "snapshot of version %llu, this weir knows version %d: run the weir that wrote it, or "
-            "a newer one",
-            (unsigned long long)version, AGGREGATE_SAVED_VERSION);
-    }
+    enum status status = format_check("snapshot", version, AGGREGATE_SAVED_VERSION, err);
+    if (status != ST_OK) return status;
     if (plan != a->plan->fingerprint) {
         return error_set(err, ST_FATAL, 0,
             "snapshot of plan %016llx, this worker runs plan %016llx: compare configs with `weir "

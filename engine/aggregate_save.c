@@ -6,6 +6,7 @@
 #include "engine/aggregate_state.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "schemas/format.h"
 
 #include <stdlib.h>
 
@@ -73,6 +74,7 @@ static void save_series(const struct aggregate *a, const struct series *series, 
     size_t mark = wire_open(out, 13);
     wire_put_bytes(out, 1, series->key);
     wire_put_sint(out, 2, series->newest_pane);
+    format_add(out);
     if (series->closed_pane != PANE_NONE) wire_put_sint(out, 8, series->closed_pane);
     if (series->changed) wire_put_uint(out, 3, 1);
     wire_put_uint(out, 4, series->rolled);
@@ -141,7 +143,7 @@ static void save_lists(const struct aggregate *a, struct buffer *out)
 
 void aggregate_save(const struct aggregate *a, struct buffer *out)
 {
-    wire_put_uint(out, 1, AGGREGATE_SAVED_VERSION);
+    wire_put_uint(out, 1, format_version(AGGREGATE_SAVED_VERSION));
     wire_put_fixed64(out, 2, a->plan->fingerprint);
     wire_put_sint(out, 3, a->watermark_ns);
     wire_put_sint(out, 4, a->next_pane);
@@ -149,6 +151,8 @@ void aggregate_save(const struct aggregate *a, struct buffer *out)
     wire_put_uint(out, 6, (uint64_t)a->record_ms);
     wire_put_uint(out, 7, a->budget);
     wire_put_uint(out, 8, a->ended);
+    format_add(out);
+    if (a->settings != NULL) wire_put_bytes(out, 17, buffer_bytes(&a->settings->text));
     save_operators(a, out);
     save_clocks(a, out);
     for (size_t i = 0; i < a->series.count; i++)

@@ -121,7 +121,12 @@ static enum status shard_load(
         "partition=\"%d\"", from->partition);
     shard->snapshot = snapshot_bytes(from->partition);
     shard->aggregate = aggregate_new(w->plan, (uint32_t)from->partition);
-    if (from->metadata[0] != '\0') aggregate_metadata_read(&shard->metadata, from->metadata);
+    if (!aggregate_metadata_read(&shard->metadata, from->metadata) &&
+        metadata_is_newer(from->metadata)) {
+        return error_set(err, ST_FATAL, 0,
+            "topic %s, partition %d, offset %" PRId64 ": " METADATA_NEWER, w->partials,
+            from->partition, from->offset, from->metadata);
+    }
     if (shard->metadata.manifest >= 0) {
         enum status status = snapshot_read(shard->aggregate, w->observer, w->state, from->partition,
             shard->metadata.manifest, &shard->snapshot_partials, &shard->snapshot_first, err);
@@ -198,6 +203,11 @@ static enum status on_record(
     if (status == ST_FATAL) {
         struct error why = *err;
         return refused(s, record, &why, err);
+    }
+    if (status != ST_OK) {
+        struct error why = *err;
+        return error_set(err, status, why.code, "topic %s, partition %d, offset %" PRId64 ": %s",
+            s->worker->partials, record->partition, record->offset, why.text);
     }
     shard->position = record->offset + 1;
     shard->changed = shard->changed || !shard->records.silent;

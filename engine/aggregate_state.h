@@ -4,6 +4,7 @@
 
 #include "engine/aggregate.h"
 #include "engine/series.h"
+#include "engine/settings.h"
 #include "engine/windows.h"
 
 enum { AGGREGATE_TOPICS_MAX = 64, AGGREGATE_SAVED_VERSION = 1 };
@@ -16,7 +17,9 @@ struct late_cell {
 };
 
 struct aggregate {
-    const struct plan *plan;
+    const struct plan *plan;   /* in force: the worker's, or that of `settings` */
+    const struct plan *base;   /* the worker's */
+    struct settings *settings; /* the newest that the log brought; NULL: none yet */
     struct pool pool;
     void *empty; /* a cell without spans */
     int64_t watermark_ns;
@@ -46,7 +49,23 @@ static inline int64_t aggregate_watermark_pane(const struct aggregate *a)
 /* Names an operator and how it is configured, so that a state is not taken over by another one. */
 uint64_t aggregate_signature(const struct operator_instance *o);
 
-/* Take the parts of a partial over: cells into open panes or the queue of late ones, clocks, totals. */
-enum status aggregate_take(struct aggregate *a, struct wire *parts, struct error *err) MUST_USE;
+/*
+ * Take the parts of a partial over: cells into open panes or the queue of late ones, clocks, totals,
+ * settings.
+ */
+enum status aggregate_take(
+    struct aggregate *a, struct wire *parts, struct records *records, struct error *err) MUST_USE;
+
+/*
+ * Go by other settings from here on. States stay with the operators that are configured as before;
+ * an alert of a rule that is not is resolved.
+ *
+ * returns  ST_OK; ST_FATAL, not settings that this build knows
+ */
+enum status aggregate_settle(
+    struct aggregate *a, struct bytes text, struct records *records, struct error *err) MUST_USE;
+
+/* What a closing needs to know of the state: see engine/windows.h. */
+struct closing aggregate_closing(struct aggregate *a, struct records *records);
 
 #endif

@@ -128,7 +128,8 @@ static void apply_topic(struct aggregate *a, uint32_t index, const struct partia
     if (index >= a->topics) a->topics = index + 1;
 }
 
-enum status aggregate_take(struct aggregate *a, struct wire *parts, struct error *err)
+enum status aggregate_take(
+    struct aggregate *a, struct wire *parts, struct records *records, struct error *err)
 {
     struct partial_item item;
     enum partial_part part;
@@ -143,6 +144,7 @@ enum status aggregate_take(struct aggregate *a, struct wire *parts, struct error
         if (part == PARTIAL_CELL) status = apply_cell(a, &item.cell, err);
         if (part == PARTIAL_TOPIC) apply_topic(a, topic++, &item.topic);
         if (part == PARTIAL_CLOCK) status = apply_clock(a, &item.clock, err);
+        if (part == PARTIAL_SETTINGS) status = aggregate_settle(a, item.settings, records, err);
         if (part == PARTIAL_TOTAL) totals_add(&a->totals, &item.total);
         if (status > worst) worst = status;
     }

@@ -8,6 +8,7 @@
 struct combine {
     const struct plan *plan;
     const struct decoder *decoder;
+    uint64_t message_bytes_max;
     struct spans spans; /* scratch, emptied per record */
     struct panes *panes;
     struct partial_total *total; /* panes in which records arrived, oldest first seen first */
@@ -25,8 +26,14 @@ struct combine *combine_new(
     c->plan = plan;
     c->decoder = decoder;
     c->spans.wanted = &plan->projection;
+    combine_limit(c, plan);
     c->panes = panes_new(plan, memory, seed);
     return c;
+}
+
+void combine_limit(struct combine *c, const struct plan *plan)
+{
+    c->message_bytes_max = plan->config->limits.message_bytes;
 }
 
 void combine_free(struct combine *c)
@@ -165,7 +172,7 @@ static enum status record_decode(
     struct combine *c, const struct combine_record *record, struct error *err)
 {
     spans_reset(&c->spans);
-    uint64_t most = c->plan->config->limits.message_bytes;
+    uint64_t most = c->message_bytes_max;
     if (record->value.size > most) {
         c->spans.refusal = REFUSED_BYTES;
         return error_set(err, ST_SKIP, 0, "message of %zu bytes, limits.message_bytes is %llu",

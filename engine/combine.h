@@ -33,6 +33,8 @@ struct combine_record {
 struct combine *combine_new(
     const struct plan *plan, const struct decoder *decoder, uint64_t memory, uint64_t seed);
 void combine_free(struct combine *c);
+/* Go by the limits.message_bytes of another config. */
+void combine_limit(struct combine *c, const struct plan *plan);
 
 /*
  * Decode one record, judge its spans against `clock` as it was before it, fold them, move the clock.

@@ -8,6 +8,7 @@
 #include "engine/combine.h"
 #include "engine/combine_counts.h"
 #include "engine/dead_letter.h"
+#include "engine/settings.h"
 #include "engine/sources.h"
 #include "engine/trouble.h"
 #include "engine/without.h"
@@ -29,6 +30,7 @@ struct combine_stage {
     struct kafka *kafka;
     struct combine *combine;
     struct sources sources;
+    const struct live *live; /* whose settings this thread has put into the log; NULL: none yet */
     struct source_clock *clocks; /* copies, side by side for the flush */
     int64_t epoch_ns;            /* now; stretches */
     struct combine_counts said;  /* already in the metrics */
@@ -75,6 +77,11 @@ static void say_create_time(const struct combine_stage *s, const struct kafka_re
     log_info("combine",
         "records carry their producers' timestamps; message.timestamp.type=LogAppendTime is safer",
         "topic=%s", s->worker->config->topics.text[record->topic]);
+}
+
+static bool is_over(const struct combine_stage *s)
+{
+    return worker_stopping(s->worker) || atomic_load(&s->worker->read_all);
 }
 
 static enum status epoch_commit(struct combine_stage *s, struct error *err);
@@ -188,6 +195,31 @@ static size_t clocks_of_the_gone(struct combine_stage *s, size_t count)
     return count;
 }
 
+/*
+ * Settings come before the first partial of each thread, so that aggregate never has to go by its own
+ * worker's. When they change, one thread says so even if it has nothing else to say.
+ */
+static bool settings_due(const struct combine_stage *s)
+{
+    if (s->live == atomic_load(&s->worker->live)) return false;
+    return s->sources.count != 0 || s->live != NULL;
+}
+
+static enum status send_settings(
+    struct combine_stage *s, const struct live *live, struct error *err)
+{
+    struct worker *w = s->worker;
+    struct buffer record = {0};
+    enum status status = ST_OK;
+    settings_record(w->plan, buffer_bytes(&live->settings), clock_wall_ns() / NS_PER_MS, &record);
+    for (uint32_t p = 0; p < w->plan->partitions && status == ST_OK; p++) {
+        status = kafka_send(
+            s->kafka, w->partials, (int32_t)p, (struct bytes){0}, buffer_bytes(&record), NULL, err);
+    }
+    buffer_release(&record);
+    return status;
+}
+
 static enum status send_partials(struct combine_stage *s, struct error *err)
 {
     struct worker *w = s->worker;
@@ -245,13 +277,18 @@ static void epoch_stretch(struct combine_stage *s)
 
 static enum status epoch_commit(struct combine_stage *s, struct error *err)
 {
-    if (!sources_changed(&s->sources)) return ST_OK;
+    bool settle = settings_due(s);
+    if (!sources_changed(&s->sources) && !settle) return ST_OK;
     int64_t begin_ns = clock_ns();
+    const struct live *live = atomic_load(&s->worker->live);
     enum status status = kafka_begin(s->kafka, err);
     if (status == ST_OK) dead_letters_send(&s->letters, s->kafka);
+    if (status == ST_OK && settle) status = send_settings(s, live, err);
     if (status == ST_OK) status = send_partials(s, err);
     if (status == ST_OK) status = send_offsets(s, err);
     if (status != ST_OK) return status;
+    if (settle) combine_limit(s->combine, live->plan);
+    if (settle) s->live = live;
     for (size_t i = 0; i < s->sources.count; i++) {
         s->sources.source[i].clock.committed = s->sources.source[i].clock.position;
         s->sources.source[i].changed = false;
@@ -305,7 +342,7 @@ static enum status epoch(struct combine_stage *s, struct error *err)
 {
     int64_t deadline_ns = clock_ns() + s->epoch_ns, now_ns;
     enum status status = ST_OK;
-    while (status == ST_OK && (now_ns = clock_ns()) < deadline_ns && !worker_stopping(s->worker)) {
+    while (status == ST_OK && (now_ns = clock_ns()) < deadline_ns && !is_over(s)) {
         struct kafka_record record;
         int64_t left_ms = (deadline_ns - now_ns) / NS_PER_MS;
         enum kafka_event event =
@@ -335,7 +372,7 @@ static enum status stage_open(struct combine_stage *s, struct error *err)
 
 static void stage_run(struct combine_stage *s)
 {
-    while (!worker_stopping(s->worker)) {
+    while (!is_over(s)) {
         struct error err;
         enum status status = s->kafka == NULL ? stage_open(s, &err) : epoch(s, &err);
         if (status == ST_OK) continue;

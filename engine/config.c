@@ -162,7 +162,77 @@ static enum status fill(struct config *config, const char *origin, struct bytes 
     if (status == ST_OK) status = shapes_read(config, err);
     if (status == ST_OK) status = config_check(config, err);
     if (status == ST_OK) config->path = named;
+    if (status == ST_OK) config->settings = settings;
     return status;
+}
+
+enum status config_load_over(struct config *config, const struct config *base, const char *origin,
+    struct bytes text, struct error *err)
+{
+    struct config loaded = {.memory_owner = memory_new()};
+    struct config_memory *m = loaded.memory_owner;
+    memcpy(m->chosen, base->memory_owner->chosen, sizeof(m->chosen));
+    enum status status = fill(&loaded, origin, text, NULL, err);
+    if (status == ST_OK)
+        *config = loaded;
+    else
+        config_release(&loaded);
+    return status;
+}
+
+void config_write_value(const struct config *config, const char *key, struct buffer *out)
+{
+    node_write(chosen_for(config->memory_owner, key), out);
+}
+
+static bool texts_same(const struct texts *a, const struct texts *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; i < a->count && same; i++)
+        same = strcmp(a->text[i], b->text[i]) == 0;
+    return same;
+}
+
+static bool written_same(const struct config *a, const struct config *b, const char *key)
+{
+    struct buffer left = {0}, right = {0};
+    config_write_value(a, key, &left);
+    config_write_value(b, key, &right);
+    bool same = bytes_equal(buffer_bytes(&left), buffer_bytes(&right));
+    buffer_release(&left);
+    buffer_release(&right);
+    return same;
+}
+
+bool config_same(const struct config *a, const struct config *b, const struct option *option)
+{
+    const void *left = (const char *)a + option->offset, *right = (const char *)b + option->offset;
+    switch (option->type) {
+    case OPTION_COUNT:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+        return memcmp(left, right, sizeof(uint64_t)) == 0;
+    case OPTION_CHOICE:
+        return memcmp(left, right, sizeof(int)) == 0;
+    case OPTION_TEXT:
+        return strcmp(*(const char *const *)left, *(const char *const *)right) == 0;
+    case OPTION_TEXTS:
+        return texts_same(left, right);
+    case OPTION_NUMBER:
+    case OPTION_FLAG:
+    case OPTION_DURATIONS:
+    case OPTION_NUMBERS:
+    case OPTION_NODE:
+        break;
+    }
+    return written_same(a, b, option->key);
+}
+
+void config_keys(const struct config *config,
+    void (*visit)(const struct option *option, void *opaque), void *opaque)
+{
+    for (const struct option *o = config->memory_owner->option; o->key != NULL; o++)
+        visit(o, opaque);
 }
 
 enum status config_load_bytes(struct config *config, const char *origin, struct bytes text,

@@ -4,6 +4,7 @@
 #ifndef ENGINE_CONFIG_H
 #define ENGINE_CONFIG_H
 
+#include "engine/base/buffer.h"
 #include "engine/base/bytes.h"
 #include "engine/base/error.h"
 #include "engine/base/node.h"
@@ -53,7 +54,8 @@ struct kafka_setting {
 };
 
 struct config {
-    const char *path; /* of the file, or NULL: from the command line */
+    const char *path;            /* of the file, or NULL: from the command line */
+    const char *const *settings; /* that went before it; the caller's, for reading it again */
 
     const char *name;     /* prefix of groups, internal topics and transactional ids */
     const char *instance; /* this worker's name; "" = random */
@@ -133,7 +135,8 @@ struct config {
  * Read and check a config.
  *
  * path      a YAML file; NULL for the built-in defaults
- * settings  `key=value` pairs from the command line that go before the file's, NULL-terminated, or NULL
+ * settings  `key=value` pairs from the command line that go before the file's, NULL-terminated, or NULL;
+ *           they outlive the config
  * returns   ST_OK; ST_FATAL, `err` saying file:line:column, key, what is wrong and what would be right
  */
 enum status config_load(struct config *config, const char *path, const char *const *settings,
@@ -142,6 +145,22 @@ enum status config_load(struct config *config, const char *path, const char *con
 enum status config_load_bytes(struct config *config, const char *origin, struct bytes text,
     const char *const *settings, struct error *err) MUST_USE;
 void config_release(struct config *config);
+/*
+ * `base` but for the keys that `text` gives.
+ *
+ * base     outlives the config, which borrows what is not in `text`
+ * origin   names the text in errors
+ * returns  as config_load
+ */
+enum status config_load_over(struct config *config, const struct config *base, const char *origin,
+    struct bytes text, struct error *err) MUST_USE;
+/* Append a key's value as YAML in one line, its default where it was not given. */
+void config_write_value(const struct config *config, const char *key, struct buffer *out);
+/* Whether a key has the same value in both, however it was written. */
+bool config_same(const struct config *a, const struct config *b, const struct option *option);
+/* Call `visit` for every key there is, those of operators last. */
+void config_keys(const struct config *config,
+    void (*visit)(const struct option *option, void *opaque), void *opaque);
 
 /* ST_FATAL, the text starting with where the value of `key` was written: "weir.yaml:12:3: key: ". */
 enum status config_error(const struct config *config, const char *key, struct error *err,

@@ -123,11 +123,16 @@ static enum status check_names(const struct config *c, struct error *err)
 /* Reading what weir itself writes would feed it to itself. */
 static bool is_internal_topic(const struct config *c, const char *topic)
 {
-    static const char *const ends[] = {".partials", ".rows", ".state"};
+    static const char *const ends[] = {".partials", ".rows", ".state", ".plan"};
     size_t size = strlen(c->name);
     if (strncmp(topic, c->name, size) != 0) return false;
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (strcmp(topic + size, ends[i]) == 0) return true;
+        size_t end = strlen(ends[i]);
+        if (strncmp(topic + size, ends[i], end) != 0) continue;
+        const char *generation = topic + size + end; /* "", or as in weir.rows-2 */
+        if (*generation == '\0') return true;
+        if (*generation++ != '-' || *generation == '\0') continue;
+        if (generation[strspn(generation, "0123456789")] == '\0') return true;
     }
     return false;
 }

@@ -4,6 +4,7 @@
 #include "engine/base/memory.h"
 #include "engine/kafka_answers.h"
 #include "engine/kafka_conf.h"
+#include "engine/kafka_members.h"
 #include "engine/kafka_refusal.h"
 
 #include <pthread.h>
@@ -340,8 +341,15 @@ static enum status read_wanted(rd_kafka_t *reader, const char *topic, const int6
         (long long)wanted[next], topic);
 }
 
-enum status kafka_read_records(struct kafka_observer *o, const char *topic, int32_t partition,
-    const int64_t *wanted, size_t count, struct buffer *data, size_t *ends, struct error *err)
+static void reader_close(rd_kafka_t *reader)
+{
+    rd_kafka_consumer_close(reader);
+    rd_kafka_destroy(reader);
+}
+
+/* A consumer of its own, in no group's way, that reads a partition from an offset on. */
+static enum status reader_open(struct kafka_observer *o, const char *topic, int32_t partition,
+    int64_t from, rd_kafka_t **opened, struct error *err)
 {
     char group[256];
     snprintf(group, sizeof(group), "%s-reader", o->config->name);
@@ -349,13 +357,71 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
     if (reader == NULL) return ST_FATAL;
     rd_kafka_poll_set_consumer(reader);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = wanted[0];
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = from;
     rd_kafka_resp_err_t code = rd_kafka_assign(reader, list);
     rd_kafka_topic_partition_list_destroy(list);
-    enum status status = code == RD_KAFKA_RESP_ERR_NO_ERROR
-                             ? read_wanted(reader, topic, wanted, count, data, ends, err)
-                             : retry(o, reader, code, "read topic", topic, err);
-    rd_kafka_consumer_close(reader);
-    rd_kafka_destroy(reader);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        enum status status = retry(o, reader, code, "read topic", topic, err);
+        reader_close(reader);
+        return status;
+    }
+    *opened = reader;
+    return ST_OK;
+}
+
+enum status kafka_read_records(struct kafka_observer *o, const char *topic, int32_t partition,
+    const int64_t *wanted, size_t count, struct buffer *data, size_t *ends, struct error *err)
+{
+    rd_kafka_t *reader;
+    enum status status = reader_open(o, topic, partition, wanted[0], &reader, err);
+    if (status != ST_OK) return status;
+    status = read_wanted(reader, topic, wanted, count, data, ends, err);
+    reader_close(reader);
     return status;
+}
+
+/* Poll a partition until its end. */
+static enum status read_to_end(rd_kafka_t *reader, const char *topic, struct buffer *data,
+    size_t *ends, size_t most, size_t *count, struct error *err)
+{
+    int64_t deadline_ns = clock_ns() + READ_MS * NS_PER_MS;
+    for (*count = 0; clock_ns() < deadline_ns;) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, 200);
+        if (m == NULL) continue;
+        bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        bool record = m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (record && *count < most) {
+            buffer_append(data, m->payload, m->len);
+            ends[*count] = data->size;
+        }
+        *count += record;
+        rd_kafka_message_destroy(m);
+        if (end && *count <= most) return ST_OK;
+        if (end) {
+            return error_set(err, ST_FATAL, 0, "kafka: %zu records in %s, at most %zu are taken",
+                *count, topic, most);
+        }
+    }
+    return error_set(err, ST_RETRY, 0, "kafka: topic %s could not be read in time", topic);
+}
+
+enum status kafka_read_all(struct kafka_observer *o, const char *topic, int32_t partition,
+    struct buffer *data, size_t *ends, size_t most, size_t *count, struct error *err)
+{
+    rd_kafka_t *reader;
+    enum status status = reader_open(o, topic, partition, RD_KAFKA_OFFSET_BEGINNING, &reader, err);
+    if (status != ST_OK) return status;
+    status = read_to_end(reader, topic, data, ends, most, count, err);
+    reader_close(reader);
+    return status;
+}
+
+enum status kafka_group_members(
+    struct kafka_observer *o, const char *stage, uint32_t *members, struct error *err)
+{
+    char group[256];
+    rd_kafka_t *handle = observer_of(o, stage, err);
+    if (handle == NULL) return ST_FATAL;
+    snprintf(group, sizeof(group), "%s-%s", o->config->name, stage);
+    return kafka_members_of(handle, group, members, err);
 }

@@ -63,4 +63,17 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
     const int64_t *wanted, size_t count, struct buffer *data, size_t *ends,
     struct error *err) MUST_USE;
 
+/*
+ * Read all records that a partition has now, in order.
+ *
+ * ends     where each ends in `data`; room for `most`
+ * returns  ST_OK; ST_RETRY; ST_FATAL, more records than there is room for
+ */
+enum status kafka_read_all(struct kafka_observer *o, const char *topic, int32_t partition,
+    struct buffer *data, size_t *ends, size_t most, size_t *count, struct error *err) MUST_USE;
+
+/* How many members the group of a stage has. */
+enum status kafka_group_members(
+    struct kafka_observer *o, const char *stage, uint32_t *members, struct error *err) MUST_USE;
+
 #endif

@@ -236,7 +236,7 @@ static enum status commit_after_flush(
     struct kafka *k, rd_kafka_topic_partition_list_t *list, struct error *err)
 {
     enum status status = k->producer == NULL ? ST_OK : kafka_flush(k, err);
-    if (status != ST_OK) return status;
+    if (status != ST_OK || list->cnt == 0) return status;
     failpoint(k->options.stage, "offsets");
     rd_kafka_resp_err_t code = rd_kafka_commit(k->consumer, list, 0);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;

@@ -20,12 +20,19 @@ static uint64_t share(uint64_t limit, uint32_t partitions)
 void series_table_init(
     struct series_table *table, const struct plan *plan, uint32_t partition, struct pool *pool)
 {
-    const struct config *config = plan->config;
-    *table = (struct series_table){.plan = plan, .partition = partition, .pool = pool};
-    table->limits.series = share(config->limits.series, plan->partitions);
-    table->limits.per_service = share(config->limits.series_per_service, plan->partitions);
+    *table = (struct series_table){.partition = partition, .pool = pool};
     table->slots = SLOTS_FIRST;
     table->slot = memory_zeroed(table->slots, sizeof(*table->slot));
+    series_table_settle(table, plan);
+}
+
+void series_table_settle(struct series_table *table, const struct plan *plan)
+{
+    const struct config *config = plan->config;
+    table->plan = plan;
+    table->limits.series = share(config->limits.series, plan->partitions);
+    table->limits.per_service = share(config->limits.series_per_service, plan->partitions);
+    table->states_bytes = 0;
     for (size_t i = 0; i < config->operator_count; i++) {
         const struct operator_instance *o = &config->operators[i];
         table->states_bytes += o->operator_->state_bytes(o->self);

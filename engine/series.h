@@ -72,6 +72,9 @@ struct series *series_of(struct series_table *table, const struct partial_cell *
 /* The series with this key, admitted without regard to limits: for reading a snapshot. */
 struct series *series_restore(struct series_table *table, struct bytes key);
 
+/* Go by other limits and operators from here on; the states are the caller's to bring over. */
+void series_table_settle(struct series_table *table, const struct plan *plan);
+
 void series_activate(struct series_table *table, struct series *series);
 void series_rest(
     struct series_table *table); /* drop those that hold nothing from `active`, keeping the order */

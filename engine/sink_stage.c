@@ -40,6 +40,7 @@ struct feed {
     int64_t last;         /* of the batch */
     struct buffer bytes;  /* the batch's record values, side by side */
     size_t end[STORE_BATCH_MAX];
+    int64_t offset[STORE_BATCH_MAX];
     size_t count;
     bool paused;
     bool from_start; /* what is read next is the start of its log */
@@ -52,6 +53,7 @@ struct sink_stage {
     struct kafka *kafka;
     void *store;
     bool store_open;
+    const struct live *live; /* that the store was opened under */
     struct feed *feed;
     size_t feeds;
     struct output *output; /* scratch of one batch */
@@ -87,7 +89,8 @@ static struct feed *feed_of(struct sink_stage *s, int32_t partition)
 static enum status store_open(struct sink_stage *s, struct error *err)
 {
     if (s->store_open) return ST_OK;
-    const struct config *config = s->worker->config;
+    s->live = atomic_load(&s->worker->live);
+    const struct config *config = s->live->plan->config;
     struct store_history history[HISTORIES_MAX];
     for (size_t i = 0; i < config->histories; i++) {
         history[i] = (struct store_history){config->history[i].resolution_ns,
@@ -106,6 +109,15 @@ static enum status store_open(struct sink_stage *s, struct error *err)
     enum status status = store_redis.open(&s->store, &store, err);
     s->store_open = status == ST_OK;
     return status;
+}
+
+/* Another limits.alerts: opened anew, the store goes on where it is. */
+static enum status store_settle(struct sink_stage *s, struct error *err)
+{
+    if (!s->store_open || s->live == atomic_load(&s->worker->live)) return ST_OK;
+    store_redis.close(s->store);
+    s->store_open = false;
+    return store_open(s, err);
 }
 
 /*
@@ -266,7 +278,12 @@ static enum status batch_decode(
         struct bytes record = {feed->bytes.data + at, feed->end[i] - at};
         struct output *output = &s->output[*count];
         enum status status = output_decode(record, output, err);
-        if (status > ST_SKIP) return status;
+        if (status > ST_SKIP) {
+            struct error why = *err;
+            return error_set(err, status, why.code,
+                "topic %s, partition %d, offset %" PRId64 ": %s", s->worker->rows, feed->partition,
+                feed->offset[i], why.text);
+        }
         if (status == ST_SKIP) {
             metric_add(metric_of(METRIC_COUNTER, "weir_rows_malformed_total",
                            "Records of the rows topic that could not be read.", NULL),
@@ -352,6 +369,7 @@ static enum status on_record(
         }
     }
     buffer_append(&feed->bytes, record->value.data, record->value.size);
+    feed->offset[feed->count] = record->offset;
     feed->end[feed->count++] = feed->bytes.size;
     feed->last = record->offset;
     feed->position = record->offset + 1;
@@ -537,6 +555,7 @@ static enum status round_once(struct sink_stage *s, struct error *err)
         if (s->retry_ns != 0)
             feeds_hold(s); /* at once: a full batch has no room for another record */
     }
+    if (status == ST_OK) status = store_settle(s, err);
     if (status == ST_OK) status = feeds_apply(s, err);
     if (status == ST_OK) status = verify(s, err);
     if (status != ST_OK) return status;

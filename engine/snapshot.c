@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/metrics.h"
 #include "engine/trouble.h"
+#include "schemas/format.h"
 #include "schemas/wire.h"
 
 #include <inttypes.h>
@@ -31,7 +32,8 @@ static enum status send_chunks(const struct buffer *state, struct kafka *kafka, 
         struct bytes data = {
             state->data + at, left < SNAPSHOT_CHUNK_BYTES ? left : SNAPSHOT_CHUNK_BYTES};
         buffer_reset(&record);
-        wire_put_uint(&record, 1, SNAPSHOT_VERSION);
+        wire_put_uint(&record, 1, format_version(SNAPSHOT_VERSION));
+        format_add(&record);
         wire_put_bytes(&record, 2, data);
         offset[i] = -1;
         status = kafka_send(
@@ -55,6 +57,7 @@ static enum status send_manifest(const struct manifest *m, struct kafka *kafka, 
         wire_put_uint(&record, 4, (uint64_t)m->chunk[i]);
     wire_put_uint(&record, 5, m->bytes);
     wire_put_fixed64(&record, 6, m->hash);
+    format_add(&record);
     *offset = -1;
     enum status status =
         kafka_send(kafka, topic, partition, (struct bytes){0}, buffer_bytes(&record), offset, err);
@@ -76,7 +79,7 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
     struct buffer state = {0};
     aggregate_save(a, &state);
     size_t chunks = (state.size + SNAPSHOT_CHUNK_BYTES - 1) / SNAPSHOT_CHUNK_BYTES;
-    struct manifest m = {.version = SNAPSHOT_VERSION,
+    struct manifest m = {.version = format_version(SNAPSHOT_VERSION),
         .plan = plan,
         .partials_offset = partials_offset,
         .chunk = memory_zeroed(chunks, sizeof(*m.chunk)),
@@ -95,10 +98,20 @@ enum status snapshot_write(const struct aggregate *a, uint64_t plan, struct kafk
     return status;
 }
 
-static bool manifest_read(struct manifest *m, struct bytes record)
+/* Whether this weir knows the version, which is a trouble of its own. */
+static enum status known(
+    const char *what, uint64_t version, enum trouble *trouble, struct error *err)
+{
+    enum status status = format_check(what, version, SNAPSHOT_VERSION, err);
+    if (status != ST_OK) *trouble = TROUBLE_VERSION;
+    return status;
+}
+
+static enum status manifest_read(
+    struct manifest *m, struct bytes record, enum trouble *trouble, struct error *err)
 {
     struct wire wire = wire_of(record);
-    struct wire_field field;
+    struct wire_field field = {0};
     int more;
     *m = (struct manifest){0};
     while ((more = wire_next(&wire, &field)) > 0) {
@@ -111,21 +124,26 @@ static bool manifest_read(struct manifest *m, struct bytes record)
         m->chunk = memory_resize(m->chunk, m->chunks + 1, sizeof(*m->chunk));
         m->chunk[m->chunks++] = (int64_t)field.value;
     }
-    return more == 0 && m->version != 0 && m->chunks != 0;
+    enum status status = known("manifest", m->version, trouble, err);
+    if (status != ST_OK || (more == 0 && m->chunks != 0)) return status;
+    return error_set(
+        err, ST_FATAL, 0, "not a manifest: it was damaged or written by something else");
 }
 
-static bool chunk_append(struct bytes record, struct buffer *state)
+/* The version comes first on the wire too. */
+static enum status chunk_append(
+    struct bytes record, struct buffer *state, enum trouble *trouble, struct error *err)
 {
     struct wire wire = wire_of(record);
-    struct wire_field field;
+    struct wire_field field = {0};
     uint64_t version = 0;
     while (wire_next(&wire, &field) > 0) {
         if (field.number == 1) version = field.value;
-        if (field.number == 2 && field.type == WIRE_BYTES && version == SNAPSHOT_VERSION) {
+        if (field.number == 2 && field.type == WIRE_BYTES) {
             buffer_append(state, field.bytes.data, field.bytes.size);
         }
     }
-    return version == SNAPSHOT_VERSION;
+    return known("chunk", version, trouble, err);
 }
 
 /* What cannot be loaded stops the worker: say which snapshot it is, and show why on /readyz. */
@@ -141,7 +159,8 @@ static enum status refused(enum trouble trouble, const char *topic, int32_t part
 }
 
 static enum status chunks_read(const struct manifest *m, struct kafka_observer *observer,
-    const char *topic, int32_t partition, struct buffer *state, struct error *err)
+    const char *topic, int32_t partition, struct buffer *state, enum trouble *trouble,
+    struct error *err)
 {
     struct buffer records = {0};
     size_t *ends = memory_zeroed(m->chunks, sizeof(*ends));
@@ -149,10 +168,7 @@ static enum status chunks_read(const struct manifest *m, struct kafka_observer *
         kafka_read_records(observer, topic, partition, m->chunk, m->chunks, &records, ends, err);
     for (size_t i = 0, at = 0; i < m->chunks && status == ST_OK; at = ends[i++]) {
         struct bytes record = {records.data + at, ends[i] - at};
-        if (chunk_append(record, state)) continue;
-        status =
-            error_set(err, ST_FATAL, 0, "%s, offset %lld: not a chunk of a version this weir knows",
-                topic, (long long)m->chunk[i]);
+        status = chunk_append(record, state, trouble, err);
     }
     if (status == ST_OK &&
         (state->size != m->bytes || hash_stable(buffer_bytes(state)) != m->hash)) {
@@ -172,22 +188,14 @@ static uint64_t saved_version(struct bytes saved)
     return first ? field.value : 0;
 }
 
-/* A manifest that can be read may still be of another weir or another plan. */
-static enum status manifest_check(
+static enum status plan_check(
     const struct manifest *m, const struct aggregate *a, enum trouble *trouble, struct error *err)
 {
-    if (m->version != SNAPSHOT_VERSION) {
-        *trouble = TROUBLE_VERSION;
-        return error_set(err, ST_FATAL, 0, "it is of version %" PRIu64 ", this weir knows %d",
-            m->version, SNAPSHOT_VERSION);
-    }
-    if (m->plan != aggregate_plan(a)) {
-        *trouble = TROUBLE_PLAN;
-        return error_set(err, ST_FATAL, 0,
-            "it is of plan %016" PRIx64 ", this worker runs plan %016" PRIx64, m->plan,
-            aggregate_plan(a));
-    }
-    return ST_OK;
+    if (m->plan == aggregate_plan(a)) return ST_OK;
+    *trouble = TROUBLE_PLAN;
+    return error_set(err, ST_FATAL, 0,
+        "it is of plan %016" PRIx64 ", this worker runs plan %016" PRIx64, m->plan,
+        aggregate_plan(a));
 }
 
 enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, const char *topic,
@@ -201,13 +209,12 @@ enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, 
     enum status status =
         kafka_read_records(observer, topic, partition, &manifest, 1, &record, &end, err);
     enum trouble trouble = TROUBLE_SNAPSHOT_DAMAGED;
-    if (status == ST_OK && !manifest_read(&m, buffer_bytes(&record))) {
-        status = error_set(err, ST_FATAL, 0, "this record is not a manifest");
-    } else if (status == ST_OK) {
-        status = manifest_check(&m, a, &trouble, err);
-    }
-    if (status == ST_OK) status = chunks_read(&m, observer, topic, partition, &state, err);
-    if (status == ST_OK && saved_version(buffer_bytes(&state)) != AGGREGATE_SAVED_VERSION)
+    if (status == ST_OK) status = manifest_read(&m, buffer_bytes(&record), &trouble, err);
+    if (status == ST_OK) status = plan_check(&m, a, &trouble, err);
+    if (status == ST_OK)
+        status = chunks_read(&m, observer, topic, partition, &state, &trouble, err);
+    if (status == ST_OK &&
+        saved_version(buffer_bytes(&state)) > format_version(AGGREGATE_SAVED_VERSION))
         trouble = TROUBLE_VERSION;
     if (status == ST_OK) status = aggregate_load(a, buffer_bytes(&state), err);
     if (status == ST_OK) {

@@ -129,10 +129,21 @@ static enum status source_init(
     }
     *source = (struct source){.idle_at = -1, .end = INT64_MAX, .changed = true};
     source->clock = (struct source_clock){.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE};
-    if (from->metadata[0] != '\0') {
-        source_clock_read(&source->clock, &partitions, bytes_of(from->metadata));
+    if (!source_clock_read(&source->clock, &partitions, bytes_of(from->metadata)) &&
+        metadata_is_newer(from->metadata)) {
+        return error_set(err, ST_FATAL, 0, "topic %s, partition %d, offset %lld: " METADATA_NEWER,
+            topic, from->partition, (long long)from->offset, from->metadata);
     }
     source->partitions_first = partitions;
+    if (source->clock.plan != 0 && source->clock.plan != w->plan->fingerprint) {
+        return error_set(err, ST_FATAL, 0,
+            "kafka: topic %s, partition %d was read last under plan %016llx, this worker runs plan "
+            "%016llx: the name was switched while this worker started. Start it again with the "
+            "config of that plan",
+            topic, from->partition, (unsigned long long)source->clock.plan,
+            (unsigned long long)w->plan->fingerprint);
+    }
+    source->clock.plan = w->plan->fingerprint;
     source->clock.topic = from->topic;
     source->clock.partition = (uint32_t)from->partition;
     source->clock.ended = false;

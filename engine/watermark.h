@@ -25,14 +25,21 @@ struct source_clock {
     int64_t watermark_ns; /* newest record timestamp - lateness, or WATERMARK_NONE */
     int64_t newest_pane;  /* newest pane folded, or PANE_NONE */
     bool ended;           /* batch mode: read to its end */
+    uint64_t plan;        /* under which it was committed; 0: not said */
 };
 
-enum { METADATA_BYTES_MAX = 256 };
+enum { METADATA_BYTES_MAX = 256, METADATA_VERSION = 1 };
 
-/* Write and read the metadata: "weir1 clock NS PANE ENDED PARTITIONS". false: not ours, or another version. */
+/* Write and read the metadata: "weir1 clock NS PANE ENDED PARTITIONS PLAN". false: not ours, or another version. */
 void source_clock_write(
     const struct source_clock *clock, uint32_t partitions, char text[METADATA_BYTES_MAX]);
 bool source_clock_read(struct source_clock *clock, uint32_t *partitions, struct bytes metadata);
+
+/* Whether metadata that could not be read is a later version of ours; what others commit is not. */
+bool metadata_is_newer(const char *text);
+#define METADATA_NEWER                                                                         \
+    "the metadata committed beside it is \"%.60s\", this weir knows weir1: run the weir that " \
+    "wrote it, or a newer one. Nothing is lost"
 
 /* Raise a clock, never lower it. */
 static inline void source_clock_raise(struct source_clock *clock, int64_t watermark_ns)

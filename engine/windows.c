@@ -52,6 +52,16 @@ static void alert_name(struct alert *alert)
     buffer_release(&text);
 }
 
+void windows_say_alert(
+    struct closing *c, const struct series *series, struct alert *alert, int64_t at_ns)
+{
+    alert->series = series->name;
+    alert->sent_ms = c->sent_ms;
+    alert->at_ns = at_ns;
+    alert_name(alert);
+    records_alert(c->records, alert, c->plan->fingerprint);
+}
+
 /* Run the operators over a row, say it where it is wanted, then say what they found. */
 static void operators_step(struct closing *c, struct series *series, struct row *row, bool said)
 {
@@ -70,12 +80,7 @@ static void operators_step(struct closing *c, struct series *series, struct row 
     }
     for (size_t i = 0; i < config->operator_count; i++) {
         if (!transition[i].happened) continue;
-        struct alert *alert = &transition[i].alert;
-        alert->series = series->name;
-        alert->sent_ms = c->sent_ms;
-        alert->at_ns = row->end_ns;
-        alert_name(alert);
-        records_alert(c->records, alert, c->plan->fingerprint);
+        windows_say_alert(c, series, &transition[i].alert, row->end_ns);
     }
 }
 

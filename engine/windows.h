@@ -48,6 +48,10 @@ void windows_add_late(
 /* Say the rows that a late cell of `pane` changed. */
 void windows_say_revised(struct closing *closing, struct series *series, int64_t pane);
 
+/* Say what an operator found; who and when are filled in, and the id that follows from them. */
+void windows_say_alert(
+    struct closing *closing, const struct series *series, struct alert *alert, int64_t at_ns);
+
 /* Say what the newest open pane holds so far; false: there is none any more. */
 bool windows_say_provisional(struct closing *closing, struct series *series);
 

@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/cost.h"
 #include "engine/metrics.h"
+#include "engine/plan_log.h"
 #include "engine/stop.h"
 #include "engine/trouble.h"
 #include "engine/watch.h"
@@ -93,7 +94,7 @@ static enum status source_topic_open(struct worker *w, size_t t, struct error *e
 static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], const char *suffix,
     const char *retention, struct error *err)
 {
-    snprintf(name, TOPIC_BYTES, "%s.%s", w->config->name, suffix);
+    plan_log_topic(name, TOPIC_BYTES, w->config->name, suffix, w->generation);
     /* Small segments, because what is trimmed leaves the disk by whole segments. */
     const struct kafka_setting settings[] = {{"cleanup.policy", "delete"},
         {"retention.ms", retention}, {"max.message.bytes", "4194304"},
@@ -122,6 +123,21 @@ static enum status dead_letter_open(struct worker *w, struct error *err)
     return status;
 }
 
+/* Brokers without transactions cannot switch plans, so there is one for ever. */
+static enum status plan_share(struct worker *w, struct error *err)
+{
+    struct plan_log log = {0};
+    enum status status;
+    if (w->config->delivery != DELIVERY_EXACTLY_ONCE) return ST_OK;
+    do {
+        plan_log_release(&log);
+        status = plan_log_share(&log, w->observer, w->plan, err);
+    } while ((status = insist(w, status, err)) == ST_RETRY);
+    w->generation = log.generation;
+    plan_log_release(&log);
+    return status;
+}
+
 static enum status topics_open(struct worker *w, struct error *err)
 {
     char retention[32];
@@ -136,6 +152,7 @@ static enum status topics_open(struct worker *w, struct error *err)
     }
     snprintf(retention, sizeof(retention), "%lld",
         (long long)(w->config->redis.rows_retention_ns / NS_PER_MS));
+    if (status == ST_OK) status = plan_share(w, err);
     if (status == ST_OK) status = own_topic_open(w, w->partials, "partials", "-1", err);
     if (status == ST_OK) status = own_topic_open(w, w->rows, "rows", retention, err);
     if (status == ST_OK) status = own_topic_open(w, w->state, "state", "-1", err);
@@ -201,16 +218,25 @@ static bool sink_done(struct worker *w, struct error *err)
     return done;
 }
 
+/*
+ * Combine leaves first: it may have sent partials since aggregate was asked, and what is left behind
+ * when a batch ends must be nothing.
+ */
 static bool batch_done(struct worker *w)
 {
     struct error err;
+    bool left = atomic_load(&w->combining) == 0; /* before anything is asked */
     if (atomic_load(&w->sinks_drained) < w->config->threads.sink) return false;
-    return combine_done(w, &err) && aggregate_done(w, &err) && sink_done(w, &err);
+    if (!combine_done(w, &err) || !aggregate_done(w, &err) || !sink_done(w, &err)) return false;
+    atomic_store(&w->read_all, true);
+    return left;
 }
 
 static void *combine_main(void *self)
 {
+    struct worker *w = ((struct stage_thread *)self)->worker;
     combine_stage(self);
+    atomic_fetch_sub(&w->combining, 1);
     return NULL;
 }
 
@@ -264,6 +290,20 @@ static void threads_join(const struct threads *threads, const struct worker *w)
     }
 }
 
+/* The stages look at the newest between epochs; an invalid file changes nothing. */
+static void reload(struct worker *w)
+{
+    struct error err;
+    struct live *live = atomic_load(&w->live);
+    if (live_reload(&live, w->plan, live, &err) != ST_OK) {
+        log_error("reload", "nothing was changed", "error=%s", err.text);
+        return;
+    }
+    log_level_set((enum log_level)live->plan->config->log.level);
+    atomic_store(&w->live, live);
+    log_info("reload", "config read again", "file=%s", w->config->path);
+}
+
 /* Watch over the stages: a signal, a failure, or the end of the batch. */
 static void watch(struct worker *w)
 {
@@ -271,6 +311,7 @@ static void watch(struct worker *w)
     while (!worker_stopping(w)) {
         clock_sleep(20 * NS_PER_MS);
         if (stop_asked()) atomic_store(&w->stopping, true);
+        if (reload_asked()) reload(w);
         if (!w->batch.until_end || clock_ns() - asked_ns < DRAIN_ASK_MS * NS_PER_MS) continue;
         if (batch_done(w)) atomic_store(&w->stopping, true);
         asked_ns = clock_ns();
@@ -281,6 +322,7 @@ static enum status stages_run(struct worker *w, struct error *err)
 {
     struct threads *threads = memory_zeroed(1, sizeof(*threads));
     const struct config *config = w->config;
+    atomic_store(&w->combining, (unsigned)config->threads.combine);
     enum status status = threads_start(threads, w, config->threads.combine, combine_main, err);
     if (status == ST_OK) {
         status = threads_start(threads, w, config->threads.aggregate, aggregate_main, err);
@@ -312,6 +354,7 @@ static void worker_release(struct worker *w)
     free(w->source_partitions);
     free(w->source_expected);
     kafka_observer_close(w->observer);
+    live_free(atomic_load(&w->live));
 }
 
 enum status worker_run(const struct config *config, const struct batch *batch, struct error *err)
@@ -323,6 +366,9 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     if (status == ST_OK) status = instance_name(&w, err);
     trouble_open();
     ready_set("kafka", "no broker has answered yet");
+    if (status == ST_OK) atomic_store(&w.live, live_new(plan));
+    /* Without a file there is nothing to read again, and a terminal that is closed ends us. */
+    if (status == ST_OK && config->path != NULL) reload_on_signal();
     if (status == ST_OK) say_cost(plan);
     if (status == ST_OK) status = kafka_observer_open(&w.observer, config, w.instance, err);
     if (status == ST_OK) status = topics_open(&w, err);

@@ -6,6 +6,7 @@
 
 #include "engine/kafka_observer.h"
 #include "engine/plan.h"
+#include "engine/reload.h"
 #include "schemas/decoder.h"
 
 #include <stdatomic.h>
@@ -25,11 +26,15 @@ struct worker {
     const struct decoder *decoder;
     struct batch batch;
     char instance[64];
+    uint32_t generation; /* of the plan, and of the topics below */
     char partials[TOPIC_BYTES], rows[TOPIC_BYTES], state[TOPIC_BYTES]; /* topics */
+    _Atomic(struct live *) live; /* what may change of config and plan, as it is now */
     struct kafka_observer *observer;
     uint32_t *source_partitions;  /* of each input topic, as seen at start */
     atomic_uint *source_expected; /* of each input topic, the most that anyone has heard of */
     int64_t **source_end;         /* batch mode: where each input partition ends */
+    atomic_bool read_all;         /* batch mode: all is read, combine threads leave first */
+    atomic_uint combining;        /* combine threads that have not left */
     atomic_uint sinks_drained;    /* sink threads whose store holds all that their partitions say */
     atomic_bool stopping;         /* finish the epoch and leave */
     atomic_bool failed;

@@ -44,6 +44,9 @@ struct window_operator {
      * threads  one at a time per series
      */
     void (*step)(const void *self, void *state, struct row *row, struct transition *out);
+
+    /* The operator is taken out of the config: end what `state` still says. NULL: there is nothing. */
+    void (*leave)(const void *self, void *state, struct transition *out);
 };
 
 extern const struct window_operator *const window_operators[]; /* ends with NULL */

@@ -214,6 +214,13 @@ static void rule_step(const void *self, void *state, struct row *row, struct tra
         rule_miss(r, state, row, out);
 }
 
+/* An alert of a rule that is no more would fire for ever. */
+static void rule_leave(const void *self, void *state, struct transition *out)
+{
+    static const struct row none;
+    rule_miss(self, state, &none, out);
+}
+
 extern const struct window_operator window_operator_rules;
 const struct window_operator window_operator_rules = {
     .name = "rules",
@@ -223,4 +230,5 @@ const struct window_operator window_operator_rules = {
     .prepare = rule_prepare,
     .state_bytes = rule_state_bytes,
     .step = rule_step,
+    .leave = rule_leave,
 };

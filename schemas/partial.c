@@ -1,13 +1,16 @@
 /* The codec of schemas/partial.proto. Absent fields have proto3's defaults, and clocks say "none". */
 #include "schemas/partial.h"
 
+#include "schemas/format.h"
+
 void partial_put_header(struct buffer *out, const struct partial_header *header)
 {
-    wire_put_uint(out, 1, PARTIAL_VERSION);
+    wire_put_uint(out, 1, format_version(PARTIAL_VERSION));
     wire_put_fixed64(out, 2, header->plan);
     wire_put_uint(out, 3, (uint64_t)header->sent_ms);
     if (header->record_ms != 0) wire_put_uint(out, 4, (uint64_t)header->record_ms);
     if (header->last) wire_put_uint(out, 5, 1);
+    format_add(out);
 }
 
 size_t partial_open_cell(struct buffer *out, const struct partial_cell *cell)
@@ -39,6 +42,7 @@ void partial_put_clock(struct buffer *out, const struct partial_clock *clock)
     wire_put_uint(out, 5, (uint64_t)clock->from);
     wire_put_uint(out, 6, (uint64_t)clock->to);
     if (clock->ended) wire_put_uint(out, 7, 1);
+    format_add(out);
     wire_close(out, mark);
 }
 
@@ -53,20 +57,16 @@ void partial_put_total(struct buffer *out, const struct partial_total *total)
     wire_close(out, mark);
 }
 
+void partial_put_settings(struct buffer *out, struct bytes text)
+{
+    wire_put_bytes(out, 10, text);
+}
+
 /* As wire_next; text where a number should be reads as 0. */
 static int field_next(struct wire *wire, struct wire_field *field)
 {
     field->value = 0;
     return wire_next(wire, field);
-}
-
-static enum status partial_known(uint64_t version, struct error *err)
-{
-    if (version == PARTIAL_VERSION) return ST_OK;
-    return error_set(err, ST_FATAL, 0,
-        "partial of version %llu, this weir knows version %d: run the weir that wrote it, or a "
-        "newer one",
-        (unsigned long long)version, PARTIAL_VERSION);
 }
 
 enum status partial_open(
@@ -89,7 +89,7 @@ enum status partial_open(
         return error_set(
             err, ST_SKIP, 0, "partial: malformed field at byte %zu", wire_offset(&wire));
     }
-    return partial_known(version, err);
+    return format_check("partial", version, PARTIAL_VERSION, err);
 }
 
 static bool cell_read(struct wire wire, struct partial_cell *cell)
@@ -158,8 +158,12 @@ enum partial_part partial_next(struct wire *parts, struct partial_item *item)
     struct wire_field field;
     int more;
     while ((more = wire_next(parts, &field)) > 0) {
-        if (field.number < 6 || field.number > 9) continue; /* a later minor version's */
+        if (field.number < 6 || field.number > 10) continue; /* what a newer weir added */
         if (field.type != WIRE_BYTES) return PARTIAL_BAD;
+        if (field.number == 10) {
+            item->settings = field.bytes;
+            return PARTIAL_SETTINGS;
+        }
         struct wire inside = wire_inside(parts, field.bytes);
         if (field.number == 6) return cell_read(inside, &item->cell) ? PARTIAL_CELL : PARTIAL_BAD;
         if (field.number == 7)

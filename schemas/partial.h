@@ -60,6 +60,7 @@ size_t partial_open_cell(struct buffer *out, const struct partial_cell *cell);
 void partial_put_topic(struct buffer *out, const struct partial_topic *topic);
 void partial_put_clock(struct buffer *out, const struct partial_clock *clock);
 void partial_put_total(struct buffer *out, const struct partial_total *total);
+void partial_put_settings(struct buffer *out, struct bytes text);
 
 /*
  * Reading: the header, wherever its fields stand, and a cursor over the parts.
@@ -75,6 +76,7 @@ enum partial_part {
     PARTIAL_TOPIC,
     PARTIAL_CLOCK,
     PARTIAL_TOTAL,
+    PARTIAL_SETTINGS,
     PARTIAL_BAD
 };
 
@@ -83,6 +85,7 @@ struct partial_item {
     struct partial_topic topic;
     struct partial_clock clock;
     struct partial_total total;
+    struct bytes settings; /* YAML: see engine/settings.h */
 };
 
 /* The next part of a record, everything borrowed from it. PARTIAL_BAD: malformed, the rest is lost. */

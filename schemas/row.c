@@ -1,5 +1,6 @@
 #include "schemas/row.h"
 
+#include "schemas/format.h"
 #include "schemas/series_name.h"
 #include "schemas/wire.h"
 
@@ -55,9 +56,12 @@ int columns_find(const struct columns *columns, struct bytes name)
 /* Open a record with the fields that every version begins with. */
 static size_t output_open(struct buffer *out, uint64_t plan, uint32_t what)
 {
-    wire_put_uint(out, OUTPUT_VERSION, ROWS_VERSION);
+    wire_put_uint(out, OUTPUT_VERSION, format_version(ROWS_VERSION));
     wire_put_fixed64(out, OUTPUT_PLAN, plan);
-    return wire_open(out, what);
+    format_add(out);
+    size_t mark = wire_open(out, what);
+    format_add(out);
+    return mark;
 }
 
 static void column_encode(
@@ -272,13 +276,10 @@ static enum status head_decode(
         }
     }
     if (more < 0) return malformed(&wire, "field", err);
-    if (version > ROWS_VERSION) {
-        return error_set(err, ST_FATAL, 0,
-            "row: the record is of version %llu, this build reads up to %d. A newer weir wrote it: "
-            "update this one.",
-            (unsigned long long)version, ROWS_VERSION);
-    }
-    if (version == 0 || bodies != 1) return malformed(&wire, "record", err);
+    if (version == 0) return malformed(&wire, "record", err);
+    enum status status = format_check("row", version, ROWS_VERSION, err);
+    if (status != ST_OK) return status;
+    if (bodies != 1) return malformed(&wire, "record", err);
     return ST_OK;
 }
 

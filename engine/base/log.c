@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -35,15 +36,20 @@ static const struct field field_without_key = {
     .key = {(const uint8_t *)"detail", sizeof("detail") - 1},
 };
 
-static enum log_level log_least = LOG_INFO;
+static _Atomic(enum log_level) log_least = LOG_INFO; /* may change while threads write */
 static enum log_format log_format = LOG_LOGFMT;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 void log_open(enum log_level least, enum log_format format)
 {
-    log_least = least;
+    log_level_set(least);
     log_format = format;
+}
+
+void log_level_set(enum log_level least)
+{
+    atomic_store_explicit(&log_least, least, memory_order_relaxed);
 }
 
 /* Put all of `text` or nothing. */
@@ -246,7 +252,7 @@ static void line_write(const struct line *line)
 
 void log_line(enum log_level level, const char *part, const char *message, const char *fields, ...)
 {
-    if (level < log_least) return;
+    if (level < atomic_load_explicit(&log_least, memory_order_relaxed)) return;
     int errno_before = errno;
     struct line line;
     line.size = 0;

@@ -27,6 +27,7 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 
 /* Before any thread starts; the default is LOG_INFO as logfmt. */
 void log_open(enum log_level least, enum log_format format);
+void log_level_set(enum log_level least); /* threads: any, at any time */
 
 /*
  * part     the part that speaks, a noun: "combine"

@@ -8,6 +8,7 @@
 #ifndef ENGINE_BASE_NODE_H
 #define ENGINE_BASE_NODE_H
 
+#include "engine/base/buffer.h"
 #include "engine/base/bytes.h"
 #include "engine/base/error.h"
 #include "engine/base/pool.h"
@@ -53,6 +54,9 @@ struct node *node_of_text(const char *text, const char *origin, struct pool *poo
 
 /* `key:` with nothing after it, or null. */
 bool node_is_null(const struct node *node);
+
+/* Append the tree as YAML in one line; reading that gives the same tree, with nothing left to expand. */
+void node_write(const struct node *node, struct buffer *out);
 
 /* ST_FATAL, the text starting with where the node's value stands and `key`, where that is not NULL. */
 enum status node_error(const struct node *node, const char *key, struct error *err,

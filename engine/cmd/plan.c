@@ -5,13 +5,16 @@
 #include "engine/base/duration.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
+#include "engine/cmd/plan_apply.h"
 #include "engine/config.h"
+#include "engine/plan_log.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 struct plan_command {
     struct texts set;
-    bool diff;
+    bool diff, yes;
 };
 
 extern const struct command command_plan;
@@ -19,12 +22,14 @@ extern const struct command command_plan;
 static const struct option plan_options[] = {
     OPTION(TEXTS, plan_command, set, "[]", "key=value of the config"),
     OPTION(FLAG, plan_command, diff, "false", "compare two configs"),
+    OPTION(FLAG, plan_command, yes, "false", "switch"),
     {0},
 };
 
 static const char plan_help[] =
     "Usage: weir plan [--set KEY=VALUE]... [CONFIG]\n"
     "       weir plan --diff CONFIG CONFIG\n"
+    "       weir plan apply [--yes] [--set KEY=VALUE]... CONFIG\n"
     "\n"
     "Print the plan: what stands in every partial, row and snapshot, so that all workers of one "
     "name\n"
@@ -35,9 +40,22 @@ static const char plan_help[] =
     "  --diff           print the lines of the plan in which two configs differ\n"
     "  --set KEY=VALUE  goes before the file's; may come again\n"
     "\n"
+    "`weir plan apply` goes over to the plan of CONFIG under the same name. It says how that "
+    "differs "
+    "from\n"
+    "the plan that the name runs under and what it means; it refuses while a worker runs, and "
+    "while "
+    "spans\n"
+    "that were read are not yet in final rows. Before it: stop all workers, then run `weir run "
+    "--until-end`\n"
+    "once with the old config. Interrupted, it has switched or it has not; run it again.\n"
+    "\n"
+    "  --yes            switch; without it only say what would be done\n"
+    "\n"
     "Example: may the new config take over from the running one?\n"
     "  weir plan --diff weir.yaml weir-new.yaml && echo yes\n"
-    "Exit codes: 0 done or no difference, 1 the plans differ, 2 wrong usage or config.\n";
+    "Exit codes: 0 done or no difference, 1 the plans differ or apply refused, 2 wrong usage or "
+    "config.\n";
 
 /* A config and its plan. */
 struct planned {
@@ -119,37 +137,14 @@ static int print_plan(const char *path, const struct texts *set)
     return EXIT_DONE;
 }
 
-/* Cut the next line off a description. */
-static struct bytes line_next(struct bytes *text)
-{
-    const uint8_t *end = text->size == 0 ? NULL : memchr(text->data, '\n', text->size);
-    size_t size = end == NULL ? text->size : (size_t)(end - text->data);
-    struct bytes line = {text->data, size};
-    size_t used = size + (end != NULL);
-    *text = (struct bytes){text->data + used, text->size - used};
-    return line;
-}
-
-/* Every plan has the same lines in the same order, so comparing them one by one is enough. */
-static bool print_difference(struct bytes a, struct bytes b)
-{
-    bool differ = false;
-    while (a.size > 0 && b.size > 0) {
-        struct bytes left = line_next(&a), right = line_next(&b);
-        if (bytes_equal(left, right)) continue;
-        differ = true;
-        printf("- %.*s\n+ %.*s\n", (int)left.size, (const char *)left.data, (int)right.size,
-            (const char *)right.data);
-    }
-    return differ;
-}
-
 static bool planned_differ(const struct planned *a, const struct planned *b)
 {
-    struct buffer left = {0}, right = {0};
+    struct buffer left = {0}, right = {0}, lines = {0};
     plan_describe(&a->plan, &left);
     plan_describe(&b->plan, &right);
-    bool differ = print_difference(buffer_bytes(&left), buffer_bytes(&right));
+    bool differ = plan_differences(buffer_bytes(&left), buffer_bytes(&right), &lines);
+    printf("%.*s", (int)lines.size, lines.size == 0 ? "" : (const char *)lines.data);
+    buffer_release(&lines);
     buffer_release(&left);
     buffer_release(&right);
     return differ;
@@ -174,6 +169,17 @@ static int print_diff(const char *const *paths, const struct texts *set)
     return code;
 }
 
+static int apply(const char *path, const struct plan_command *options)
+{
+    struct planned p;
+    struct error err;
+    if (planned_init(&p, path, &options->set, &err) != ST_OK)
+        return command_failed(&command_plan, &err, EXIT_USAGE);
+    int code = plan_apply(&command_plan, &p.plan, options->yes);
+    config_release(&p.config);
+    return code;
+}
+
 static int plan_run(int argc, char **argv)
 {
     struct arguments arguments = {0};
@@ -182,6 +188,10 @@ static int plan_run(int argc, char **argv)
     int code;
     if (arguments_read(&arguments, plan_options, &options, argc, argv, &err) != ST_OK)
         code = command_misused(&command_plan, "%s", err.text);
+    else if (arguments.count > 0 && strcmp(arguments.rest[0], "apply") == 0)
+        code = arguments.count == 2 ? apply(arguments.rest[1], &options)
+                                    : command_misused(&command_plan,
+                                          "apply wants one config, got %zu", arguments.count - 1);
     else if (options.diff && arguments.count != 2)
         code = command_misused(&command_plan, "--diff wants two configs, got %zu", arguments.count);
     else if (options.diff)

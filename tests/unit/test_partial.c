@@ -310,8 +310,8 @@ static void fields_of_a_later_minor_version_are_passed_over(void **unused)
     struct partial_header read;
     struct partial_item item;
     wire_put_uint(&out, 1, PARTIAL_VERSION);
-    wire_put_bytes(&out, 10, bytes_of("new"));
-    wire_put_uint(&out, 11, 1);
+    wire_put_bytes(&out, 99, bytes_of("new"));
+    wire_put_uint(&out, 100, 1);
     partial_put_topic(&out, &(struct partial_topic){bytes_of("t"), 1});
     struct wire parts = open_ok(buffer_bytes(&out), &read);
     assert_int_equal(partial_next(&parts, &item), PARTIAL_TOPIC);

@@ -1,0 +1,74 @@
+#include "engine/settings.h"
+
+#include "engine/base/memory.h"
+#include "schemas/partial.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* And every operator there is. `time` never changes, but decides whether provisional rows are said. */
+static const char *const keys[] = {"time", "quantiles", "provisional", "limits.series",
+    "limits.series_per_service", "limits.series_idle", "limits.provisional_rows"};
+
+bool settings_have(const char *key)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(keys[i], key) == 0) return true;
+    }
+    for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
+        if (strcmp((*op)->name, key) == 0) return true;
+    }
+    return false;
+}
+
+static void write_one(const struct config *config, const char *key, struct buffer *out)
+{
+    buffer_print(out, "%s: ", key);
+    config_write_value(config, key, out);
+    buffer_print(out, "\n");
+}
+
+void settings_write(const struct config *config, struct buffer *out)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        write_one(config, keys[i], out);
+    for (const struct window_operator *const *op = window_operators; *op != NULL; op++)
+        write_one(config, (*op)->name, out);
+}
+
+enum status settings_read(
+    struct settings **settings, const struct plan *base, struct bytes text, struct error *err)
+{
+    struct error why;
+    struct settings *s = memory_zeroed(1, sizeof(*s));
+    buffer_append(&s->text, text.data, text.size);
+    enum status status = config_load_over(&s->config, base->config, "settings", text, &why);
+    if (status == ST_OK) status = plan_init(&s->plan, &s->config, &why);
+    if (status != ST_OK) {
+        settings_free(s);
+        return error_set(err, ST_FATAL, 0,
+            "the settings in the log are not what this weir knows: %s. A newer weir wrote them: "
+            "run that version here too",
+            why.text);
+    }
+    assert(s->plan.fingerprint == base->fingerprint);
+    *settings = s;
+    return ST_OK;
+}
+
+void settings_free(struct settings *s)
+{
+    if (s == NULL) return;
+    config_release(&s->config);
+    buffer_release(&s->text);
+    free(s);
+}
+
+void settings_record(
+    const struct plan *plan, struct bytes text, int64_t sent_ms, struct buffer *out)
+{
+    struct partial_header header = {.plan = plan->fingerprint, .sent_ms = sent_ms};
+    partial_put_header(out, &header);
+    partial_put_settings(out, text);
+}
