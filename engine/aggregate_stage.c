@@ -33,6 +33,7 @@ struct shard {
     int64_t committed_watermark_ns;
     bool committed_ended;
     bool changed;
+    bool live; /* past what an earlier owner has said and counted */
     struct aggregate_metadata metadata;
     int64_t snapshot_due_ns;   /* by clock_ns */
     int64_t snapshot_partials; /* the first partial that the newest snapshot does not hold */
@@ -185,6 +186,14 @@ static enum status refused(struct aggregate_stage *s, const struct kafka_record 
         err, ST_FATAL, why->code, "%s, offset %" PRId64 ": %s", where, record->offset, why->text);
 }
 
+/* What an earlier owner, or this one before a rebalance, has counted is not counted and said once more. */
+static void shard_goes_live(struct shard *shard)
+{
+    if (shard->live) return;
+    aggregate_counts(shard->aggregate, &shard->said);
+    shard->live = true;
+}
+
 static enum status on_record(
     struct aggregate_stage *s, const struct kafka_record *record, struct error *err)
 {
@@ -192,6 +201,7 @@ static enum status on_record(
     if (shard == NULL || record->offset < shard->position) return ST_OK;
     shard->records.silent = record->offset < shard->silent_until;
     if (shard->records.silent) failpoint("aggregate", "re-run");
+    if (!shard->records.silent) shard_goes_live(shard);
 
     enum status status = aggregate_apply(shard->aggregate, record->value, &shard->records, err);
     if (status == ST_SKIP) {
@@ -222,6 +232,7 @@ static void on_end(struct aggregate_stage *s, const struct kafka_record *end)
 {
     struct shard *shard = shard_of(s, end->partition);
     if (!s->worker->batch.until_end || shard == NULL || end->offset <= shard->position) return;
+    shard_goes_live(shard);
     shard->position = end->offset;
     shard->changed = true;
 }
