@@ -16,7 +16,7 @@
 
 #define TOKEN "0123456789abcdef"
 
-enum { ANSWER_BYTES_MAX = 1 << 16 };
+enum { ANSWER_BYTES_MAX = 1 << 16, CONNECT_TRIES = 100 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,6 +40,26 @@ static void address(const char *text)
                                        : IN6_IS_ADDR_LOOPBACK(&to.v6.sin6_addr));
 }
 
+/* Each from another address of this machine: the ports of one are used up within seconds. */
+static int client_connect(uint16_t port)
+{
+    static uint32_t clients;
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int tries = 0; tries < CONNECT_TRIES; tries++) {
+        struct sockaddr_in from = {.sin_family = AF_INET,
+            .sin_addr.s_addr = htonl(UINT32_C(0x7f010000) + clients++ % 0xfe0000)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+        if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
+            connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+            return fd;
+        close(fd);
+    }
+    perror("no connection");
+    abort();
+}
+
 static void served(const uint8_t *data, size_t size)
 {
     static uint16_t port;
@@ -49,10 +69,7 @@ static void served(const uint8_t *data, size_t size)
         fprintf(stderr, "%s\n", err.text);
         abort();
     }
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) abort();
+    int fd = client_connect(port);
     for (size_t sent = 0; sent < size;) {
         ssize_t now = send(fd, data + sent, size - sent, MSG_NOSIGNAL);
         if (now <= 0) break; /* the server has heard enough */
@@ -64,8 +81,6 @@ static void served(const uint8_t *data, size_t size)
     while (got < ANSWER_BYTES_MAX && (now = recv(fd, answer + got, ANSWER_BYTES_MAX - got, 0)) > 0)
         got += (size_t)now;
     answer[got] = '\0';
-    struct linger at_once = {.l_onoff = 1}; /* or the ports that wait would run out */
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     close(fd);
     bool knows = memmem(data, size, TOKEN, strlen(TOKEN)) != NULL;
     assert(knows || (strstr(answer, "process_") == NULL && strstr(answer, "ready") == NULL));
