@@ -1,4 +1,5 @@
 /* weir run: a worker. */
+#include "engine/base/buffer.h"
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
 #include "engine/base/log.h"
@@ -9,6 +10,7 @@
 #include "engine/worker.h"
 
 #include <stdio.h>
+#include <string.h>
 
 extern const struct command command_run;
 
@@ -62,10 +64,10 @@ static const char run_help[] =
     "  weir run --name again --until-end --from -48h --to -24h --set time=records weir.yaml\n"
     "Exit codes: 0 stopped or at the end, 1 failed, 2 wrong usage or config.\n";
 
-enum { SHORTCUTS = 4, SETTING_BYTES = 1024, SETTINGS_MAX = 256 };
+enum { SHORTCUTS = 4, SETTINGS_MAX = 256 };
 
 struct settings {
-    char text[SHORTCUTS][SETTING_BYTES];
+    struct buffer text[SHORTCUTS];
     size_t texts;
     const char *all[SETTINGS_MAX + 1];
     size_t count;
@@ -74,9 +76,21 @@ struct settings {
 static void settings_add(struct settings *settings, const char *key, const char *value)
 {
     if (value[0] == '\0') return;
-    char *text = settings->text[settings->texts++];
-    snprintf(text, SETTING_BYTES, "%s=\"%s\"", key, value);
-    settings->all[settings->count++] = text;
+    struct buffer *text = &settings->text[settings->texts++];
+    buffer_append(text, key, strlen(key));
+    buffer_append(text, "='", 2);
+    for (const char *c = value; *c != '\0'; c++) {
+        if (*c == '\'') buffer_append(text, c, 1); /* doubled, as YAML wants it */
+        buffer_append(text, c, 1);
+    }
+    buffer_append(text, "'", 2);
+    settings->all[settings->count++] = (const char *)text->data;
+}
+
+static void settings_release(struct settings *settings)
+{
+    for (size_t i = 0; i < settings->texts; i++)
+        buffer_release(&settings->text[i]);
 }
 
 static void settings_of(struct settings *settings, const struct run *run)
@@ -163,6 +177,7 @@ static int run_run(int argc, char **argv)
             config_release(&config);
         }
     }
+    settings_release(&settings);
     arguments_release(&arguments);
     return code;
 }
