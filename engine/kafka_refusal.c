@@ -155,11 +155,14 @@ struct kafka_refusal kafka_refusal_of_error(int code, const char *words)
 
 static bool is_own(const char *topic)
 {
-    static const char *const suffixes[] = {".partials", ".rows", ".state"};
+    static const char *const suffixes[] = {".partials", ".rows", ".state", ".plan"};
     size_t bytes = strlen(about.name);
     if (strncmp(topic, about.name, bytes) != 0) return false;
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        if (strcmp(topic + bytes, suffixes[i]) == 0) return true;
+        size_t size = strlen(suffixes[i]);
+        if (strncmp(topic + bytes, suffixes[i], size) != 0) continue;
+        char next = topic[bytes + size]; /* later plans have topics as weir.rows-2 */
+        if (next == '\0' || next == '-') return true;
     }
     return false;
 }

@@ -4,6 +4,7 @@
 #include "engine/base/memory.h"
 #include "engine/kafka_conf.h"
 #include "engine/kafka_members.h"
+#include "engine/kafka_refusal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ enum status kafka_switch_open(
                              ? ST_FATAL
                              : kafka_status(rd_kafka_init_transactions(s->producer, ANSWER_MS),
                                    "initialise transactions", err);
+    if (status != ST_OK && s->producer != NULL) kafka_refusal_answer(err->code, "");
     if (status == ST_OK) {
         *out = s;
         return ST_OK;

@@ -11,11 +11,17 @@
 
 enum { ERROR_BYTES_MAX = 1024 };
 
-/* A file's or a server's words are quoted in errors, and standard error is a terminal. */
+/* A file's or a server's words are quoted in errors, and standard error is a terminal. Lines stay lines. */
 static void print_shown(const char *text)
 {
     struct buffer shown = {0};
-    sheet_escape(bytes_of(text), &shown);
+    for (size_t size; *text != '\0'; text += size) {
+        size = strcspn(text, "\n");
+        sheet_escape((struct bytes){(const uint8_t *)text, size}, &shown);
+        if (text[size] == '\0') continue;
+        buffer_append(&shown, "\n", 1);
+        size++;
+    }
     fwrite(shown.data, 1, shown.size, stderr);
     buffer_release(&shown);
 }

@@ -28,7 +28,7 @@ servers_wait 60 "$old" has_rows "$name" || fail "$name: the run was over, or stu
 WEIR_TEST_FORMAT=2 worker "$name" "$topic" "$name-new" --set instance=new "${SLOW[@]}"
 new=$WORKER
 refused() {
-    grep -E "topic $RUN[^ ]*, partition [0-9]+, offset [0-9]+: .*(version 2|weir2)" "$WORK/$1.log" | cut -c 1-250 | head -1
+    grep -E "$RUN[^ ]*(/|, partition )[0-9]+, offset [0-9]+: .*(version 2|weir2)" "$WORK/$1.log" | cut -c 1-250 | head -1
 }
 wait "$old"
 [ $? = 1 ] || fail "the old worker read what it does not know"

@@ -97,6 +97,7 @@ static void owner_start(size_t slot)
     struct worker *w = &owner->worker;
     w->config = &world.bench.config;
     w->plan = &world.bench.plan;
+    w->source_expected = owner->source_expected;
     w->batch.until_end = world.until_end;
     snprintf(w->instance, sizeof(w->instance), "owner-%u", owner->instance);
     snprintf(w->partials, sizeof(w->partials), "weir.partials");

@@ -92,6 +92,7 @@ struct owner {
     int64_t paused_ns; /* stands still until then */
     uint32_t instance; /* its transactional id: two of the same fence each other */
     struct worker worker;
+    atomic_uint source_expected[1]; /* of the one topic */
     ucontext_t context;
     void *stack;
 };
