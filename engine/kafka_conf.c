@@ -72,6 +72,8 @@ rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, 
     kafka_conf_set(conf, "socket.nagle.disable", "true");
     kafka_conf_set(conf, "retry.backoff.ms", "50");
     kafka_conf_set(conf, "reconnect.backoff.max.ms", "2000");
+    /* A broker that is cut off closes nothing; sessions and transactions are over by then anyway. */
+    kafka_conf_tune(conf, config, "socket.timeout.ms", "10000");
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, kafka_refusal_verify);

@@ -35,6 +35,7 @@ enum status kafka_open_producer(struct kafka *k, const char *client_id, struct e
     char id[300], why[256];
     kafka_conf_set(conf, "enable.idempotence", "true");
     kafka_conf_tune(conf, k->options.config, "linger.ms", "5");
+    kafka_conf_tune(conf, k->options.config, "request.timeout.ms", "8000");
     kafka_conf_tune(conf, k->options.config, "compression.codec", "lz4");
     kafka_conf_tune(conf, k->options.config, "queue.buffering.max.kbytes", "262144");
     if (k->transactional) {

@@ -28,9 +28,9 @@ from faults import KINDS
 from pipeline import Difference, LiveRound, Round, Tools
 
 HISTORIES = [  # what batch rounds read; made once
-    ["--since", "20m", "--late", "3%", "--out-of-order", "5%"],
-    ["--since", "20m", "--late", "5%", "--skewed", "3%", "--rate", "0.5"],
-    ["--since", "40m", "--out-of-order", "10%", "--bad-ids", "1%", "--rate", "0.3"],
+    ["--since", "15m", "--late", "3%", "--out-of-order", "5%", "--rate", "0.5"],
+    ["--since", "15m", "--late", "5%", "--skewed", "3%", "--rate", "0.4"],
+    ["--since", "25m", "--out-of-order", "10%", "--bad-ids", "1%", "--rate", "0.2"],
 ]
 SHORT = ["kill at combine.offsets", "kill at aggregate.sent", "kill at snapshot.manifest",
          "kill at sink.applied", "zombie", "rebalance storm", "a broker dies",
@@ -136,6 +136,10 @@ class Soak:
             print(f"{len(self.results):4} {what.name}: {done}, seed {seed}, {seconds:.0f} s, "
                   f"{starts} starts, {round_.peak_mb():.0f} MB"
                   + (f", {round_.failures()} left with an error" if round_.failures() else ""), flush=True)
+            for worker in round_.workers:
+                for line in worker.log.read_text(errors="replace").splitlines():
+                    if line.startswith("weir run: "):
+                        print(f"     {worker.log.name} ended: {line[:300]}", flush=True)
             if difference is None:
                 shutil.rmtree(round_.dir, ignore_errors=True)
                 return
