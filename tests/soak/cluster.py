@@ -4,7 +4,6 @@ import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
 import uuid
 from base64 import urlsafe_b64encode
@@ -98,12 +97,11 @@ class Broker:
 
 
 class Cluster:
-    """Faults to brokers take `self.lock`: with two in-sync replicas only one may be away at a time."""
+    """With two replicas in sync only one broker may be away at a time."""
 
     def __init__(self, directory, jars):
         self.dir = Path(directory)
         self.jars = jars
-        self.lock = threading.Lock()
         network = Network()
         self.network = network if network.open() else None
         self.brokers = [Broker(self, n) for n in (1, 2, 3)]

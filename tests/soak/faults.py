@@ -10,10 +10,21 @@ KINDS = {}  # name -> Kind
 
 
 class Kind:
-    def __init__(self, name, strike, live=False, own_redis=False, brokers=False):
-        self.name, self.strike, self.live = name, strike, live
-        self.own_redis = own_redis  # needs more than the lane's plain Redis
-        self.brokers = brokers      # harms the cluster that all lanes share
+    """A kind of fault that one lane has for itself, or, if it harms the brokers, all lanes at once.
+
+    strike  of one lane: strike(round), which starts the workers; of all: strike(cluster, rounds, rng)
+    begin   of all: begin(round), in each lane before the fault
+    meanwhile  of all: meanwhile(round), in each lane beside the fault
+    slow    takes long, so it is begun early
+    """
+
+    def __init__(self, name, strike, live=False, slow=False, begin=None, meanwhile=None):
+        self.name, self.strike, self.live, self.slow = name, strike, live, slow or live
+        self.begin, self.meanwhile = begin, meanwhile
+
+    @property
+    def shared(self):
+        return self.begin is not None
 
 
 def kind(name, **properties):
@@ -21,6 +32,11 @@ def kind(name, **properties):
         KINDS[name] = Kind(name, strike, **properties)
         return strike
     return register
+
+
+def at_work(round_):
+    round_.start()
+    round_.wait_for_rows()
 
 
 # --- a worker killed at a named step ---------------------------------------------------------------
@@ -36,7 +52,7 @@ STEPS = {
 
 def kill_at(step):
     def strike(round_):
-        most = {"snapshot": 4, "sink": 8}.get(step.split(".")[0], 40)
+        most = {"snapshot": 2, "sink": 6}.get(step.split(".")[0], 16)
         hit = round_.rng.randint(1, most)
         round_.start([{"WEIR_FAILPOINT": f"{step}:{hit}:kill"}, {}])
         worker = round_.workers[0]
@@ -70,7 +86,7 @@ def refuse(stage):
     """Transactions that are aborted: what they held is done again."""
     def strike(round_):
         points = ",".join(f"{stage}.offsets:{hit}:fail" for hit in
-                          sorted(round_.rng.sample(range(1, 30), 4)))
+                          sorted(round_.rng.sample(range(1, 16), 4)))
         round_.start([{"WEIR_FAILPOINT": points}, {}])
         worker = round_.workers[0]
         wait_until(lambda: b"failpoint" in worker.log.read_bytes() or worker.finished, 90, stage)
@@ -97,7 +113,7 @@ def kill_at_random(round_):
 @kind("dead producer holds the partials")
 def dead_producer(round_):
     """Killed with its transaction open, and never back: only the transaction's timeout frees the log."""
-    round_.start([{"WEIR_FAILPOINT": f"combine.offsets:{round_.rng.randint(2, 30)}:kill"}])
+    round_.start([{"WEIR_FAILPOINT": f"combine.offsets:{round_.rng.randint(2, 16)}:kill"}])
     worker = round_.workers[0]
     worker.leaving = True  # it is not started again
     while worker.process.poll() is None:
@@ -148,52 +164,47 @@ def rebalance_storm(round_):
             leaver.leave()
 
 
-# --- brokers -----------------------------------------------------------------------------------------
+# --- brokers, which all lanes share ---------------------------------------------------------------------
 
-def without(round_, broker, seconds):
+def struck(rounds):
+    for round_ in rounds:
+        round_.struck()
+
+
+def without(cluster, rounds, broker, seconds):
     """A broker killed, and back after a while."""
-    with round_.cluster.lock:
-        broker.kill()
-        round_.struck()
-        time.sleep(seconds)
-        round_.cluster.restart(broker)
+    broker.kill()
+    struck(rounds)
+    time.sleep(seconds)
+    cluster.restart(broker)
 
 
-@kind("a broker dies", brokers=True)
-def broker_dies(round_):
-    round_.start()
-    round_.wait_for_rows()
-    without(round_, round_.rng.choice(round_.cluster.brokers), 1 + 4 * round_.rng.random())
+@kind("a broker dies", begin=at_work)
+def broker_dies(cluster, rounds, rng):
+    without(cluster, rounds, rng.choice(cluster.brokers), 1 + 4 * rng.random())
 
 
-@kind("a group's coordinator dies", brokers=True)
-def group_coordinator_dies(round_):
-    round_.start()
-    round_.wait_for_rows()
-    stage = round_.rng.choice(["combine", "aggregate", "sink"])
-    without(round_, round_.cluster.coordinator(f"{round_.name}-{stage}", False), 3)
+@kind("a group's coordinator dies", begin=at_work)
+def group_coordinator_dies(cluster, rounds, rng):
+    stage = rng.choice(["combine", "aggregate", "sink"])
+    without(cluster, rounds, cluster.coordinator(f"{rounds[0].name}-{stage}", False), 3)
 
 
-@kind("a transaction's coordinator dies", brokers=True)
-def transaction_coordinator_dies(round_):
-    round_.start()
-    round_.wait_for_rows()
-    stage = round_.rng.choice(["combine", "aggregate"])
-    without(round_, round_.cluster.coordinator(f"{round_.name}-{stage}-w1-0", True), 3)
+@kind("a transaction's coordinator dies", begin=at_work)
+def transaction_coordinator_dies(cluster, rounds, rng):
+    stage = rng.choice(["combine", "aggregate"])
+    without(cluster, rounds, cluster.coordinator(f"{rounds[0].name}-{stage}-w1-0", True), 3)
 
 
-@kind("a broker is cut off", brokers=True)
-def broker_cut_off(round_):
+@kind("a broker is cut off", begin=at_work)
+def broker_cut_off(cluster, rounds, rng):
     """It neither answers nor closes its connections."""
-    round_.start()
-    round_.wait_for_rows()
-    broker = round_.rng.choice(round_.cluster.brokers)
-    with round_.cluster.lock:
-        round_.cluster.cut_off(broker)
-        round_.struck()
-        time.sleep(12 + 4 * round_.rng.random())
-        round_.cluster.join(broker)
-        time.sleep(5)
+    broker = rng.choice(cluster.brokers)
+    cluster.cut_off(broker)
+    struck(rounds)
+    time.sleep(12 + 4 * rng.random())
+    cluster.join(broker)
+    time.sleep(5)
 
 
 # --- Redis -------------------------------------------------------------------------------------------
@@ -262,7 +273,7 @@ def redis_read_only(round_):
     round_.redis.call("REPLICAOF", "NO", "ONE")
 
 
-@kind("Redis away for a minute")
+@kind("Redis away for a minute", slow=True)
 def redis_away(round_):
     pause_then(round_)
     round_.redis.kill()
@@ -338,27 +349,32 @@ def idle_partitions(round_):
     tools.need("delete", "--topic", source)
 
 
-@kind("a partition lags by an hour", live=True, brokers=True)
-def lagging_partition(round_):
-    """More than an hour of history, and at the start one broker does not give out its partitions."""
+def an_hour_of_history(round_):
     round_.tools.generate(round_.topic, "--partitions", "6", "--no-live", "--since", "70m", "--rate",
                           "0.1", "--seed", str(round_.rng.randrange(1 << 30))).wait(timeout=60)
-    broker = round_.rng.choice(round_.cluster.brokers)
-    with round_.cluster.lock:
-        round_.cluster.cut_off(broker)
-        round_.struck()
+
+
+@kind("a partition lags by an hour", live=True, begin=an_hour_of_history)
+def lagging_partition(cluster, rounds, rng):
+    """At the start one broker does not give out its partitions."""
+    broker = rng.choice(cluster.brokers)
+    cluster.cut_off(broker)
+    struck(rounds)
+    for round_ in rounds:
         round_.start()
-        time.sleep(6)
-        round_.cluster.join(broker)
-        time.sleep(5)
+    time.sleep(6)
+    cluster.join(broker)
+    time.sleep(5)
 
 
-@kind("a leader lost after the end was reached", live=True, brokers=True)
-def leader_lost_at_end(round_):
+def at_the_end(round_):
     round_.feed("--partitions", "6", "--duration", "40s")
-    round_.start()
-    round_.wait_for_rows()
-    without(round_, round_.rng.choice(round_.cluster.brokers), 5)
+    at_work(round_)
+
+
+@kind("a leader lost after the end was reached", live=True, begin=at_the_end)
+def leader_lost_at_end(cluster, rounds, rng):
+    without(cluster, rounds, rng.choice(cluster.brokers), 5)
 
 
 @kind("partitions are added", live=True)
@@ -403,19 +419,30 @@ def store_killed(round_):
     round_.redis.start()
 
 
-def broker_killed(round_):
-    without(round_, round_.rng.choice(round_.cluster.brokers), 1)
-
-
-@kind("mixed", brokers=True)
-def mixed(round_):
-    step = round_.rng.choice(STEPS["epoch"] + STEPS["snapshot"] + STEPS["sink"])
-    round_.start([{"WEIR_FAILPOINT": f"{step}:{round_.rng.randint(1, 8)}:kill"}, {}, {}])
-    for _ in range(4):
+def mixture(round_, steps):
+    for _ in range(steps):
         round_.wait_for_rows(round_.rng.randint(1, 1200))
         if not round_.working():
             return
         round_.struck()
-        round_.rng.choice([one_killed, one_stopped, one_more, one_leaves, store_emptied, store_killed,
-                           broker_killed])(round_)
+        round_.rng.choice([one_killed, one_stopped, one_more, one_leaves, store_emptied,
+                           store_killed])(round_)
         time.sleep(round_.rng.random())
+
+
+def at_work_with_a_failpoint(round_):
+    step = round_.rng.choice(STEPS["epoch"] + STEPS["snapshot"] + STEPS["sink"])
+    round_.start([{"WEIR_FAILPOINT": f"{step}:{round_.rng.randint(1, 8)}:kill"}, {}, {}])
+
+
+@kind("mixed")
+def mixed(round_):
+    at_work_with_a_failpoint(round_)
+    mixture(round_, 4)
+
+
+@kind("mixed, and a broker dies", begin=at_work_with_a_failpoint,
+      meanwhile=lambda round_: mixture(round_, 3))
+def mixed_and_broker_dies(cluster, rounds, rng):
+    time.sleep(2 + 2 * rng.random())
+    without(cluster, rounds, rng.choice(cluster.brokers), 1 + 3 * rng.random())

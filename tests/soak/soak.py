@@ -61,46 +61,37 @@ class Soak:
             if made != 0:
                 raise RuntimeError("weir generate failed")
 
-    def more(self):
-        """The number and kind of the next round, or None."""
+    # --- rounds ---------------------------------------------------------------------------------
+
+    def numbers(self, count):
+        """The numbers of the next rounds; fewer or none when it is enough."""
         with self.lock:
-            if self.options.first and any(r[1] is not None for r in self.results):
-                return None
             limit = self.options.rounds
-            if limit is not None and self.next >= limit:
-                return None
-            if limit is None and time.monotonic() - self.begin > self.options.minutes * 60:
-                return None
-            self.next += 1
-            return self.next - 1
+            left = count if limit is None else min(count, limit - self.next)
+            late = limit is None and time.monotonic() - self.begin > self.options.minutes * 60
+            found = self.options.first and any(r[1] is not None for r in self.results)
+            if late or found:
+                left = 0
+            self.next += left
+            return list(range(self.next - left, self.next))
 
-    def kinds_of(self, number, rng):
-        wanted = self.options.kind or list(KINDS)
-        order = list(wanted)
-        random.Random(self.options.seed + number // len(order)).shuffle(order)
-        return KINDS[order[number % len(order)]]
-
-    def lane(self, number):
-        redis = store.Redis(self.dir / f"redis{number}")
-        self.redises.append(redis)
-        redis.start()
-        while (at := self.more()) is not None:
-            self.run(at, redis)
-        redis.kill()
-
-    def run(self, number, redis):
-        seed = self.options.seed * 1000 + number
-        rng = random.Random(seed)
-        what = self.kinds_of(number, rng)
+    def round(self, what, number, redis):
+        rng = random.Random(self.seed(number))
         name = f"round{number}"
         if what.live:
-            round_ = LiveRound(self.tools, self.cluster, redis, rng, name, f"{name}-spans")
-        else:
-            history = f"history{rng.randrange(len(HISTORIES))}"
-            round_ = Round(self.tools, self.cluster, redis, rng, name, history)
+            return LiveRound(self.tools, self.cluster, redis, rng, name, f"{name}-spans")
+        history = f"history{rng.randrange(len(HISTORIES))}"
+        return Round(self.tools, self.cluster, redis, rng, name, history)
+
+    def seed(self, number):
+        return self.options.seed * 1000 + number
+
+    def attempt(self, what, number, redis, strike):
+        """One round of a lane: disturb it, wait for its end, compare."""
+        round_ = self.round(what, number, redis)
         difference, begin = None, time.monotonic()
         try:
-            what.strike(round_)
+            strike(round_)
             round_.wait_for_end()
             round_.check()
         except Difference as why:
@@ -111,10 +102,85 @@ class Soak:
             round_.close()
             self.recover(redis)
         if difference is None and not round_.strikes:
-            print(f"     {what.name}: over before the fault came, not counted; seed {seed}", flush=True)
+            print(f"     {what.name}: over before the fault came, not counted; seed {self.seed(number)}",
+                  flush=True)
             shutil.rmtree(round_.dir, ignore_errors=True)
             return
-        self.note(what, round_, seed, difference, time.monotonic() - begin)
+        self.note(what, round_, self.seed(number), difference, time.monotonic() - begin)
+
+    def each_its_own(self, kinds):
+        """Lanes take one kind after the other, each disturbing only itself."""
+        left = sorted(kinds, key=lambda k: not k.slow)
+
+        def lane(redis):
+            while True:
+                with self.lock:
+                    what = left.pop(0) if left else None
+                numbers = self.numbers(1) if what else []
+                if not numbers:
+                    return
+                self.attempt(what, numbers[0], redis, what.strike)
+
+        self.lanes(lane, self.redises)
+
+    def all_at_once(self, what):
+        """A fault to the brokers strikes every lane, each with a round of its own."""
+        numbers = self.numbers(len(self.redises))
+        if not numbers:
+            return
+        rounds, ready, over = {}, threading.Barrier(len(numbers) + 1), threading.Event()
+
+        def begin(round_):
+            try:
+                what.begin(round_)
+                rounds[round_.name] = round_
+            finally:
+                ready.wait(timeout=200)
+            if what.meanwhile is not None:
+                what.meanwhile(round_)
+            over.wait(timeout=200)
+
+        def strike():
+            try:
+                ready.wait(timeout=200)
+                if rounds:
+                    what.strike(self.cluster, list(rounds.values()), random.Random(self.seed(numbers[0])))
+            finally:
+                over.set()
+
+        breaker = threading.Thread(target=strike, daemon=True)
+        breaker.start()
+        self.lanes(lambda job: self.attempt(what, job[0], job[1], begin),
+                   list(zip(numbers, self.redises)))
+        breaker.join()
+
+    @staticmethod
+    def lanes(run, jobs):
+        threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def go(self):
+        """Pass after pass: every kind that lanes can have for themselves, then two that they share."""
+        for number in range(self.options.lanes):
+            redis = store.Redis(self.dir / f"redis{number}")
+            self.redises.append(redis)
+            redis.start()
+        wanted = [KINDS[name] for name in self.options.kind or KINDS]
+        own = [k for k in wanted if not k.shared]
+        shared = [k for k in wanted if k.shared]
+        order = random.Random(self.options.seed)
+        while True:
+            before = self.next
+            order.shuffle(own)
+            self.each_its_own(own)
+            for what in shared[:2]:
+                self.all_at_once(what)
+            shared = shared[2:] + shared[:2]
+            if self.next == before:
+                return
 
     @staticmethod
     def recover(redis):
@@ -123,6 +189,7 @@ class Soak:
             redis.kill()
             redis.start()
         redis.call("REPLICAOF", "NO", "ONE")
+        redis.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
         redis.call("CONFIG", "SET", "maxmemory", "0")
         redis.call("FLUSHALL")
 
@@ -147,7 +214,7 @@ class Soak:
             for worker in round_.workers:
                 print(f"--- end of {worker.log.name}")
                 print("\n".join(worker.log.read_text(errors="replace").splitlines()[-25:]))
-            print(f"again: tests/soak/soak.py {self.options.build} --rounds 1 --repeat {seed} "
+            print(f"again: tests/soak/soak.py {self.options.build} --repeat {seed} "
                   f"--kind {what.name!r}", flush=True)
 
     def table(self):
@@ -195,16 +262,18 @@ def options_read():
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
     parser.add_argument("--kind", action="append", choices=list(KINDS), metavar="NAME")
     parser.add_argument("--short", action="store_true", help="one round each of a few kinds")
-    parser.add_argument("--lanes", type=int, default=4, help="rounds side by side")
+    parser.add_argument("--lanes", type=int, default=6, help="rounds side by side")
     parser.add_argument("--first", action="store_true", help="begin no more rounds after a difference")
     parser.add_argument("--keep", action="store_true", help="leave the files of a run with differences")
     parser.add_argument("--repeat", type=int, metavar="SEED", help="the seed of a round that differed")
     parser.add_argument("--jars", default=os.environ.get("WEIR_KAFKA_JARS", "build/kafka"))
     parser.add_argument("--table", help="write the table to this file too")
     options = parser.parse_args()
-    if options.short:
+    if options.short:  # one pass
         options.kind = options.kind or SHORT
-        options.rounds = options.rounds or len(options.kind)
+        options.lanes = 3
+        shared = sum(KINDS[k].shared for k in options.kind)
+        options.rounds = options.rounds or len(options.kind) - shared + shared * options.lanes
     return options
 
 
@@ -214,14 +283,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.repeat is not None:
         options.seed, soak.next = divmod(options.repeat, 1000)
-        options.rounds = soak.next + options.rounds
+        options.rounds = soak.next + (options.rounds or 1)
+        options.lanes = 1
     try:
         soak.prepare()
-        lanes = [threading.Thread(target=soak.lane, args=(n,), daemon=True) for n in range(options.lanes)]
-        for lane in lanes:
-            lane.start()
-        for lane in lanes:
-            lane.join()
+        soak.go()
     finally:
         soak.close()
     table = soak.table()

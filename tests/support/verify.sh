@@ -29,7 +29,7 @@ tests() {
     local folder=$1
     shift
     bash tests/support/with_servers.sh env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} \
-        ctest --test-dir "$folder/tests" --output-on-failure --no-tests=error "$@" || exit 1
+        ctest --test-dir "$folder/tests" -j3 --output-on-failure --no-tests=error "$@" || exit 1
 }
 
 # One fuzzer; its new inputs stay in the build folder, what it crashes on is named by libFuzzer.
