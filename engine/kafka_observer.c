@@ -173,7 +173,7 @@ enum status kafka_stable_ends(
 {
     bool missing;
     char group[256];
-    snprintf(group, sizeof(group), "%s-reader", o->config->name);
+    snprintf(group, sizeof(group), "%s-watch", o->config->name);
     pthread_mutex_lock(&o->mutex);
     if (o->committed == NULL) o->committed = observer_new(o, group, "read_committed", err);
     rd_kafka_t *handle = o->committed;
@@ -348,11 +348,11 @@ static void reader_close(rd_kafka_t *reader)
 }
 
 /* A consumer of its own, in no group's way, that reads a partition from an offset on. */
-static enum status reader_open(struct kafka_observer *o, const char *topic, int32_t partition,
-    int64_t from, rd_kafka_t **opened, struct error *err)
+static enum status reader_open(struct kafka_observer *o, const char *purpose, const char *topic,
+    int32_t partition, int64_t from, rd_kafka_t **opened, struct error *err)
 {
     char group[256];
-    snprintf(group, sizeof(group), "%s-reader", o->config->name);
+    snprintf(group, sizeof(group), "%s-%s", o->config->name, purpose);
     rd_kafka_t *reader = observer_new(o, group, "read_committed", err);
     if (reader == NULL) return ST_FATAL;
     rd_kafka_poll_set_consumer(reader);
@@ -373,7 +373,7 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
     const int64_t *wanted, size_t count, struct buffer *data, size_t *ends, struct error *err)
 {
     rd_kafka_t *reader;
-    enum status status = reader_open(o, topic, partition, wanted[0], &reader, err);
+    enum status status = reader_open(o, "reader", topic, partition, wanted[0], &reader, err);
     if (status != ST_OK) return status;
     status = read_wanted(reader, topic, wanted, count, data, ends, err);
     reader_close(reader);
@@ -409,7 +409,8 @@ enum status kafka_read_all(struct kafka_observer *o, const char *topic, int32_t 
     struct buffer *data, size_t *ends, size_t most, size_t *count, struct error *err)
 {
     rd_kafka_t *reader;
-    enum status status = reader_open(o, topic, partition, RD_KAFKA_OFFSET_BEGINNING, &reader, err);
+    enum status status =
+        reader_open(o, "plan", topic, partition, RD_KAFKA_OFFSET_BEGINNING, &reader, err);
     if (status != ST_OK) return status;
     status = read_to_end(reader, topic, data, ends, most, count, err);
     reader_close(reader);

@@ -37,6 +37,7 @@ test   curl                     cmd:curl
 test   openssl                  cmd:openssl
 test   kcat                     cmd:kcat
 test   python3-redis            cmd:python3
+test   systemd                  cmd:systemd-analyze
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
 verify libclang-rt-14-dev       -
