@@ -52,7 +52,7 @@ STEPS = {
 
 def kill_at(step):
     def strike(round_):
-        most = {"snapshot": 2, "sink": 6}.get(step.split(".")[0], 16)
+        most = {"snapshot": 2, "sink": 6}.get(step.split(".")[0], 10)
         hit = round_.rng.randint(1, most)
         round_.start([{"WEIR_FAILPOINT": f"{step}:{hit}:kill"}, {}])
         worker = round_.workers[0]
@@ -306,6 +306,7 @@ def redis_fails_over(round_):
         mend = pair.fail_over(behind_s=1 + 2 * round_.rng.random())
         round_.struck()
         mend()
+    round_.add_worker()  # what was lost after the others had ended is for the next to fill
 
 
 # --- clocks, in live mode ----------------------------------------------------------------------------
