@@ -61,6 +61,7 @@ struct sink_stage {
     int64_t backoff_ms;
     int64_t commit_ns; /* when offsets are committed next */
     int64_t verify_ns; /* when the store is asked next */
+    bool away;         /* counted in the worker's sinks_away */
     bool drained;      /* counted in the worker's sinks_drained */
     const char *topic[1];
     struct fencing fencing;
@@ -131,6 +132,8 @@ static void store_away(struct sink_stage *s, const struct error *why)
                    store_trouble_name(trouble)),
         1);
     ready_set("redis", why->text);
+    if (!s->away) atomic_fetch_add(&s->worker->sinks_away, 1);
+    s->away = true;
     if (s->retry_ns == 0) s->backoff_ms = BACKOFF_FIRST_MS;
     if (s->retry_ns == 0 || trouble != s->trouble) {
         log_warn("sink", "the store does not take rows, trying again; they wait in Kafka",
@@ -144,7 +147,9 @@ static void store_away(struct sink_stage *s, const struct error *why)
 static void store_back(struct sink_stage *s)
 {
     if (s->retry_ns != 0) log_info("sink", "the store takes rows again", NULL);
-    ready_set("redis", NULL);
+    if (s->away) atomic_fetch_sub(&s->worker->sinks_away, 1);
+    s->away = false;
+    if (atomic_load(&s->worker->sinks_away) == 0) ready_set("redis", NULL);
     s->retry_ns = 0;
 }
 

@@ -12,8 +12,9 @@ enum { RETRY_MS = 500, FENCED_TWICE_S = 60, SAY_S = 10 };
 
 void worker_fail(struct worker *worker, const struct error *err)
 {
-    if (!atomic_exchange(&worker->failed, true)) {
+    if (!atomic_exchange(&worker->failing, true)) {
         worker->failure = *err;
+        atomic_store(&worker->failed, true);
         log_error("worker", "cannot go on, leaving", "error=%s", err->text);
         failpoint("worker", "failed");
     }

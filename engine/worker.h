@@ -36,7 +36,9 @@ struct worker {
     atomic_bool read_all;         /* batch mode: all is read, combine threads leave first */
     atomic_uint combining;        /* combine threads that have not left */
     atomic_uint sinks_drained;    /* sink threads whose store holds all that their partitions say */
+    atomic_uint sinks_away;       /* sink threads whose store does not take rows */
     atomic_bool stopping;         /* finish the epoch and leave */
+    atomic_bool failing;          /* some thread is the first one */
     atomic_bool failed;
     struct error failure; /* of the first thread that failed; written before `failed` */
 };

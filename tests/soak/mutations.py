@@ -66,7 +66,8 @@ def mutant(directory, path, right, wrong):
 def find(build, kinds, options):
     """The seed of the first round that differs, and after how many seconds; None: none did."""
     words = [sys.executable, str(ROOT / "tests/soak/soak.py"), str(build), "--minutes",
-             str(FIND_S / 60), "--seed", str(options.seed), "--jars", options.jars, "--first"]
+             str(FIND_S / 60), "--seed", str(options.seed), "--jars", options.jars, "--first",
+             "--lanes", "3"]
     for kind in kinds:
         words += ["--kind", kind]
     begin = time.monotonic()

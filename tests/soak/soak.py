@@ -288,12 +288,12 @@ def main():
     try:
         soak.prepare()
         soak.go()
-    finally:
+    finally:  # also when it is interrupted
+        table = soak.table()
+        print(table, flush=True)
+        if options.table:
+            Path(options.table).write_text(table + "\n")
         soak.close()
-    table = soak.table()
-    print(table)
-    if options.table:
-        Path(options.table).write_text(table + "\n")
     return 1 if not soak.results or any(r[1] is not None for r in soak.results) else 0
 
 
