@@ -80,6 +80,16 @@ static void owner_main(void)
     owner->finished = true;
 }
 
+/* In a function of its own: getcontext is one of those that return twice. */
+static void owner_context(struct owner *owner)
+{
+    getcontext(&owner->context);
+    owner->context.uc_stack.ss_sp = owner->stack;
+    owner->context.uc_stack.ss_size = STACK_BYTES;
+    owner->context.uc_link = &world.scheduler;
+    makecontext(&owner->context, owner_main, 0);
+}
+
 static void owner_start(size_t slot)
 {
     struct owner *owner = &world.owner[slot];
@@ -103,11 +113,7 @@ static void owner_start(size_t slot)
     snprintf(w->partials, sizeof(w->partials), "weir.partials");
     snprintf(w->rows, sizeof(w->rows), "weir.rows");
     snprintf(w->state, sizeof(w->state), "weir.state");
-    getcontext(&owner->context);
-    owner->context.uc_stack.ss_sp = stack;
-    owner->context.uc_stack.ss_size = STACK_BYTES;
-    owner->context.uc_link = &world.scheduler;
-    makecontext(&owner->context, owner_main, 0);
+    owner_context(owner);
 }
 
 /* A process that ends by itself says why; being fenced again and again is the one good reason. */
