@@ -27,8 +27,8 @@ MUTATIONS = [
      "k->transactional = false;",
      ["kill at combine.offsets", "kill at aggregate.offsets"]),
     ("the clock in the offset metadata", "engine/sources.c",
-     "source_clock_read(&source->clock, &partitions, bytes_of(from->metadata));",
-     "(void)partitions;",
+     "source_clock_read(&source->clock, &partitions, bytes_of(from->metadata))",
+     'source_clock_read(&source->clock, &partitions, bytes_of(""))',
      ["kill at random", "rebalance storm"]),
     ("the silent re-run", "engine/aggregate_stage.c",
      "shard->records.silent = record->offset < shard->silent_until;",
@@ -38,7 +38,7 @@ MUTATIONS = [
      "if applied ~= prev then return applied end",
      "if applied == '-2' then return applied end",
      ["Redis killed, back with older data", "Redis emptied", "zombie"]),
-    ("the rewind after an abort", "engine/worker.c",
+    ("the rewind after an abort", "engine/stage_recover.c",
      "kafka_rewind(*kafka);",
      "(void)0;",
      ["combine's transaction aborted"]),
@@ -76,8 +76,10 @@ def find(build, kinds, options):
     if found is None:
         print(done.stdout[-1500:] + done.stderr[-1500:])
         return None
-    says = re.search(r"^(differs|missing|unexpected|Redis|oracle: .*|stuck).*$", done.stdout, re.M)
-    return found.group(1), found.group(2), time.monotonic() - begin, says.group(0) if says else ""
+    says = (re.search(r"^(differs|missing|unexpected|Redis (differs|lacks|alone)|stuck).*$", done.stdout, re.M)
+            or re.search(r"^oracle: .* repeated$", done.stdout, re.M))
+    told = says.group(0).replace("\t", " ").replace("|", "/") if says else ""
+    return found.group(1), found.group(2), time.monotonic() - begin, told
 
 
 def main():
