@@ -18,7 +18,7 @@ enum { SYSLOG_ERROR = 3 };
 static bool is_refusal(const char *facility, const char *text)
 {
     return strcmp(facility, "SSLCERTVRFY") == 0 || strstr(text, ": SSL handshake failed") != NULL ||
-           strstr(text, ": SASL ") != NULL;
+           strstr(text, "certificate verify failed") != NULL || strstr(text, ": SASL ") != NULL;
 }
 
 /* While a broker is away librdkafka says so every second, for every client: once in a while will do. */

@@ -11,6 +11,9 @@
 #define ASK_NS NS_PER_S
 #define SAY_NS (30 * NS_PER_S)
 
+/* While partitions are taken over each of them is the slowest for a moment. */
+#define HOLDS_NS (2 * NS_PER_S)
+
 struct slowest {
     uint32_t topic, partition;
     int64_t watermark_ns; /* INT64_MAX: none found */
@@ -59,6 +62,19 @@ static enum status look_at(const struct sources *s, uint32_t topic, struct slowe
     return status;
 }
 
+/* Whether this partition has been the slowest for a while. */
+static bool holds_on(const struct slowest *slowest)
+{
+    static struct slowest last = {.watermark_ns = INT64_MAX};
+    static int64_t since_ns;
+    bool other = last.watermark_ns == INT64_MAX || last.topic != slowest->topic ||
+                 last.partition != slowest->partition;
+    int64_t now_ns = clock_ns();
+    if (other) since_ns = now_ns;
+    last = *slowest;
+    return now_ns - since_ns >= HOLDS_NS;
+}
+
 void sources_say_slowest(const struct sources *s)
 {
     static struct log_gate asking, saying;
@@ -73,6 +89,7 @@ void sources_say_slowest(const struct sources *s)
         if (look_at(s, t, &slowest) != ST_OK) return;
     }
     if (newest_ns - slowest.watermark_ns <= config->max_ahead_ns / 2) return;
+    if (!holds_on(&slowest)) return;
     if (!log_every(&saying, SAY_NS)) return;
     log_warn("combine",
         slowest.records > 0
