@@ -10,6 +10,7 @@ from pathlib import Path
 import store
 
 ROUND_S = 240  # a run that is not over by then is stuck
+STILL_S = 120  # and so is one whose rows do not move for that long: no fault holds them up so far
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
         "rules=[{name: slow, column: latency_p95_ms, above: 30, for: 20s}]",
@@ -208,10 +209,14 @@ class Round:
     # --- the end --------------------------------------------------------------------------------
 
     def wait_for_end(self):
-        end = time.monotonic() + ROUND_S
+        begin = time.monotonic()
         while self.working():
-            if time.monotonic() > end:
+            now = time.monotonic()
+            moved = max([begin, *(times[-1] for times in list(self.changes.values()))])
+            if now > begin + ROUND_S:
                 raise Difference(f"stuck: {len(self.working())} workers not done after {ROUND_S} s")
+            if now > moved + STILL_S:
+                raise Difference(f"stuck: no partition of rows moved for {STILL_S} s")
             time.sleep(0.1)
         if not any(w.finished for w in self.workers):
             raise Difference("no worker reached the end")
@@ -230,10 +235,13 @@ class Round:
         if code != 0:
             raise Difference(f"Redis against the rows topic:\n{said[-3000:]}")
 
-    def close(self):
+    def stop(self):
         self.over = True
         for worker in self.workers:
             worker.kill()
+
+    def close(self):
+        self.stop()
         for closer in self.closers:
             closer()
         for topic in ("partials", "rows", "state"):
@@ -292,9 +300,12 @@ class LiveRound(Round):
             raise Difference(f"last rows of panes against all spans:\n{said[-3000:]}")
         self.spans = int(said.split("live: ")[1].split()[0])
 
-    def close(self):
+    def stop(self):
         for source in self.sources:
             if source.poll() is None:
                 source.kill()
+        super().stop()
+
+    def close(self):
         super().close()
         self.tools.oracle("delete", "--topic", self.topic)

@@ -45,6 +45,8 @@ class Soak:
         self.tools = Tools(options.build, self.dir / "rounds", self.cluster.bootstrap)
         self.lock = threading.Lock()
         self.redises = []
+        self.active = set()  # rounds
+        self.stopping = False
         self.next = 0
         self.results = []
         self.memory = []  # peak of the workers by round, in order of time
@@ -89,6 +91,7 @@ class Soak:
     def attempt(self, what, number, redis, strike):
         """One round of a lane: disturb it, wait for its end, compare."""
         round_ = self.round(what, number, redis)
+        self.active.add(round_)
         difference, begin = None, time.monotonic()
         try:
             strike(round_)
@@ -100,7 +103,9 @@ class Soak:
             difference = traceback.format_exc()
         finally:
             round_.close()
-            self.recover(redis)
+            self.active.discard(round_)
+            if not self.stopping:
+                self.recover(redis)
         if difference is None and not round_.strikes:
             print(f"     {what.name}: over before the fault came, not counted; seed {self.seed(number)}",
                   flush=True)
@@ -246,6 +251,9 @@ class Soak:
         return "\n".join(lines)
 
     def close(self):
+        self.stopping = True  # lanes are threads that may still be at work
+        for round_ in list(self.active):
+            round_.stop()
         for redis in self.redises:
             redis.kill()
         self.cluster.stop()
