@@ -53,6 +53,9 @@ const struct option config_options[] = {
         "latencies under which spans are counted exactly"),
     KEY("apdex", DURATION, apdex_ns, "0s", "Apdex target T; also counts T and 4T; 0s: none"),
 
+    KEY("score_every", DURATION, score_ns, "1m",
+        "width of the windows that anomalies are scored on: a resolution of `history`"),
+
     KEY("lateness", DURATION, lateness_ns, "30s", "how long a pane waits for spans"),
     KEY("skew", DURATION, skew_ns, "5s", "how far a span may end after its record's timestamp"),
     KEY("allowed_lateness", DURATION, allowed_lateness_ns, "5m",

@@ -141,12 +141,11 @@ static enum status columns_init(struct plan *plan, const struct config *config, 
     return quantile_columns_init(plan, config, err);
 }
 
-static enum status operator_prepare(struct plan *plan, const struct operator_instance *instance,
-    const int64_t *windows, struct error *err)
+static enum status operator_prepare(const struct operator_instance *instance,
+    const struct operator_context *context, struct error *err)
 {
     struct error why;
-    enum status status =
-        instance->operator_->prepare(instance->self, &plan->columns, plan->pane_ns, windows, &why);
+    enum status status = instance->operator_->prepare(instance->self, context, &why);
     if (status == ST_OK) return ST_OK;
     if (instance->written->origin != option_origin_default)
         return node_error(instance->written, NULL, err, "%s", why.text);
@@ -159,8 +158,17 @@ static enum status operators_init(struct plan *plan, const struct config *config
     int64_t windows[WINDOWS_MAX + 1] = {0};
     for (uint32_t i = 0; i < plan->windows; i++)
         windows[i] = plan->window[i].width_ns;
+    struct operator_context context = {
+        .columns = &plan->columns,
+        .pane_ns = plan->pane_ns,
+        .windows_ns = windows,
+        .score_ns = config->score_ns,
+        .sketch_scale = plan->measuring.scale,
+        .thresholds = plan->measuring.thresholds,
+        .threshold_ns = plan->measuring.threshold_ns,
+    };
     for (size_t i = 0; i < config->operator_count; i++) {
-        enum status status = operator_prepare(plan, &config->operators[i], windows, err);
+        enum status status = operator_prepare(&config->operators[i], &context, err);
         if (status != ST_OK) return status;
     }
     return ST_OK;

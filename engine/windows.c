@@ -161,10 +161,10 @@ static void close_slice(struct closing *c, struct series *series, uint32_t level
 static void sum_refold(
     const struct closing *c, void *sum, const struct slices *slices, int64_t newest, uint32_t count)
 {
-    cell_refold_begin(&c->plan->layout, sum);
+    cell_refold_begin(&c->plan->layout, sum, c->pool);
     for (int64_t i = newest - count + 1; i <= newest; i++) {
         struct slice *slice = slices_find(slices, i);
-        if (slice != NULL) cell_refold(&c->plan->layout, sum, slice->cell);
+        if (slice != NULL) cell_refold(&c->plan->layout, sum, slice->cell, c->pool);
     }
 }
 

@@ -46,18 +46,19 @@ static void latency_fold(
     sketch_add(&l->sketch, sketch_index(m->scale, duration_ns), 1, pool);
 }
 
-static void latency_refold_begin(const struct measuring *m, void *restrict state)
+static void latency_refold_begin(
+    const struct measuring *m, void *restrict state, struct pool *pool)
 {
-    (void)m;
+    (void)m, (void)pool;
     struct latency *l = state;
     l->min_flipped = 0;
     l->max_ns = 0;
 }
 
-static void latency_refold(
-    const struct measuring *m, void *restrict state, const void *restrict slice)
+static void latency_refold(const struct measuring *m, void *restrict state,
+    const void *restrict slice, struct pool *pool)
 {
-    (void)m;
+    (void)m, (void)pool;
     struct latency *l = state;
     const struct latency *s = slice;
     if (s->min_flipped > l->min_flipped) l->min_flipped = s->min_flipped;
@@ -69,7 +70,7 @@ static void latency_merge(
 {
     struct latency *l = state;
     const struct latency *o = other;
-    latency_refold(m, state, other);
+    latency_refold(m, state, other, pool);
     l->sum_ns += o->sum_ns;
     for (uint32_t i = 0; i < m->thresholds; i++)
         l->within[i] += o->within[i];

@@ -70,19 +70,21 @@ void cell_subtract(
     }
 }
 
-void cell_refold_begin(const struct cell_layout *layout, void *cell)
+void cell_refold_begin(const struct cell_layout *layout, void *cell, struct pool *pool)
 {
     for (uint32_t i = 0; i < layout->count; i++) {
         if (measures[i]->refold_begin == NULL) continue;
-        measures[i]->refold_begin(layout->m, state_of(layout, cell, i));
+        measures[i]->refold_begin(layout->m, state_of(layout, cell, i), pool);
     }
 }
 
-void cell_refold(const struct cell_layout *layout, void *cell, const void *slice)
+void cell_refold(
+    const struct cell_layout *layout, void *cell, const void *slice, struct pool *pool)
 {
     for (uint32_t i = 0; i < layout->count; i++) {
         if (measures[i]->refold == NULL) continue;
-        measures[i]->refold(layout->m, state_of(layout, cell, i), state_in(layout, slice, i));
+        measures[i]->refold(
+            layout->m, state_of(layout, cell, i), state_in(layout, slice, i), pool);
     }
 }
 

@@ -53,8 +53,9 @@ struct measure {
     void (*subtract)(const struct measuring *m, void *restrict state, const void *restrict part,
         struct pool *pool);
     /* After subtract: clear the part without an inverse, then once per remaining slice merge it. NULL: none. */
-    void (*refold_begin)(const struct measuring *m, void *restrict state);
-    void (*refold)(const struct measuring *m, void *restrict state, const void *restrict slice);
+    void (*refold_begin)(const struct measuring *m, void *restrict state, struct pool *pool);
+    void (*refold)(const struct measuring *m, void *restrict state, const void *restrict slice,
+        struct pool *pool);
     void (*release)(
         const struct measuring *m, void *state, struct pool *pool); /* NULL: nothing outgrows */
     /* Append the content, without field number or length; nothing for the empty state. */
@@ -88,8 +89,9 @@ void cell_fold(
 void cell_merge(const struct cell_layout *layout, void *cell, const void *other, struct pool *pool);
 void cell_subtract(
     const struct cell_layout *layout, void *cell, const void *part, struct pool *pool);
-void cell_refold_begin(const struct cell_layout *layout, void *cell);
-void cell_refold(const struct cell_layout *layout, void *cell, const void *slice);
+void cell_refold_begin(const struct cell_layout *layout, void *cell, struct pool *pool);
+void cell_refold(
+    const struct cell_layout *layout, void *cell, const void *slice, struct pool *pool);
 /* Each non-empty state as a length-delimited field numbered wire_id. */
 void cell_encode(const struct cell_layout *layout, const void *cell, struct buffer *out);
 /* One such field. ST_FATAL: no measure of this build has that number, a newer version wrote it. */

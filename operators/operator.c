@@ -3,6 +3,7 @@
 #include "engine/base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { HINTS = 3 };
 
@@ -49,4 +50,26 @@ enum status operator_column(const char *owner, const char *wanted, const struct 
         "%s: no column is called \"%.64s\". The nearest are %s; an operator's column can be read "
         "by those after it.",
         owner, wanted, hints);
+}
+
+enum status operator_claim(const char *owner, const char *name, struct columns *columns, int *column,
+    struct error *err)
+{
+    size_t size = strlen(name);
+    if (size >= COLUMN_NAME_BYTES) {
+        return error_set(err, ST_FATAL, 0, "%s: the name %s has %zu bytes, want at most %d", owner,
+            name, size, COLUMN_NAME_BYTES - 1);
+    }
+    if (columns_find(columns, bytes_of(name)) >= 0) {
+        return error_set(err, ST_FATAL, 0,
+            "%s: there is a column %s already. Remove one of the two entries.", owner, name);
+    }
+    for (*column = COLUMN_SCORE; *column < COLUMN_COUNT; ++*column) {
+        if (columns->name[*column][0] != '\0') continue;
+        memcpy(columns->name[*column], name, size + 1);
+        return ST_OK;
+    }
+    return error_set(err, ST_FATAL, 0,
+        "%s: there is no room for column %s: operators may add %d columns. Remove an entry.", owner,
+        name, SCORES_MAX);
 }

@@ -15,7 +15,30 @@
 struct transition {
     bool happened;
     struct alert
-        alert; /* rule, severity, column borrowed from `self`; id, series, sent_ms left to the engine */
+        alert; /* texts borrowed from `self` or `text`; id, series, sent_ms left to the engine */
+    struct buffer *text; /* the engine's, empty: room for what has to be written out; NULL: say nothing */
+};
+
+/* What an operator is made for: the plan around it. */
+struct operator_context {
+    struct columns *columns; /* named so far; the operator names its own, see operator_claim */
+    int64_t pane_ns;
+    const int64_t *windows_ns; /* rolling windows; ends with 0 */
+    int64_t score_ns;          /* of the slices that are scored: `score_every` */
+    uint32_t sketch_scale;
+    uint32_t thresholds;
+    const uint64_t *threshold_ns; /* [thresholds] ascending: COLUMN_THRESHOLD + i */
+};
+
+/* How far a score is out of the ordinary, with the whole fleet in view. */
+enum score_level { SCORE_NONE = 0, SCORE_NOTICE, SCORE_PAGE };
+
+/* What the engine knows as a pane of a series closes, besides its rows. */
+struct closing_moment {
+    struct bytes series;
+    int64_t end_ns;  /* of the pane */
+    int64_t lag_ns; /* how far event time is behind the newest send time; 0 in batch mode */
+    bool silent;     /* the pane held no spans */
 };
 
 struct window_operator {
@@ -24,14 +47,11 @@ struct window_operator {
     const struct option *options;
     size_t self_bytes; /* the configured operator, zeroed, then filled from options */
 
-    /*
-     * Check the options once they are filled in, find the columns it reads, name those it writes.
-     *
-     * columns    named so far; the operator names its own in the free COLUMN_SCORE slots
-     * pane_ns, windows  the plan's, to check a window option against: windows[] ends with 0
-     */
-    enum status (*prepare)(void *self, struct columns *columns, int64_t pane_ns,
-        const int64_t *windows, struct error *err);
+    /* Check the options once they are filled in, find the columns it reads, name those it writes. */
+    enum status (*prepare)(void *self, const struct operator_context *context, struct error *err);
+
+    /* Whether it has anything to do with a series, by its name. Without: it has no state there. NULL: with all. */
+    bool (*concerns)(const void *self, struct bytes series);
     size_t (*state_bytes)(
         const void *self); /* per series, a multiple of 8; zeroed for a new one, plain bytes */
 
@@ -44,6 +64,25 @@ struct window_operator {
      * threads  one at a time per series
      */
     void (*step)(const void *self, void *state, struct row *row, struct transition *out);
+
+    /*
+     * Scorers: all or none of the next three. Before any row of a closing is made, each series'
+     * slice of `score_every` is observed, also one without spans; then the fleet is looked at; then
+     * `step` gets the same row again and fills its columns from what `observe` and `judge` left.
+     *
+     * observe   score the window against what was learned, then learn from it
+     * surprise  p of the window just observed, never too small (no mid-p); NaN: takes no part
+     * judge     what false discovery control says of it
+     */
+    void (*observe)(const void *self, void *state, const struct row *row);
+    double (*surprise)(const void *self, const void *state);
+    void (*judge)(const void *self, void *state, enum score_level level);
+
+    /* After all rows of a pane: where conditions over several windows are looked at. NULL: nowhere. */
+    void (*settle)(const void *self, void *state, const struct closing_moment *moment,
+        struct transition *out);
+    /* Whether a silent series must be closed and observed on all the same. NULL: never. */
+    bool (*awake)(const void *self, const void *state);
 
     /* The operator is taken out of the config: end what `state` still says. NULL: there is nothing. */
     void (*leave)(const void *self, void *state, struct transition *out);
@@ -59,5 +98,13 @@ extern const struct window_operator *const window_operators[]; /* ends with NULL
  */
 enum status operator_column(const char *owner, const char *wanted, const struct columns *columns,
     int *column, struct error *err);
+
+/*
+ * For prepare: name a column in the first slot that is free.
+ *
+ * returns  ST_OK, `*column` its number; ST_FATAL: the name is taken or too long, or there is no room
+ */
+enum status operator_claim(const char *owner, const char *name, struct columns *columns, int *column,
+    struct error *err);
 
 #endif

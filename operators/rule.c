@@ -123,14 +123,14 @@ static enum status rule_check_column(
 }
 
 static enum status rule_prepare(
-    void *self, struct columns *columns, int64_t pane_ns, const int64_t *windows, struct error *err)
+    void *self, const struct operator_context *context, struct error *err)
 {
     struct rule *r = self;
-    r->pane_ns = pane_ns;
+    r->pane_ns = context->pane_ns;
     enum status status = rule_check_texts(r, err);
     if (status == ST_OK) status = rule_check_numbers(r, err);
-    if (status == ST_OK) status = rule_check_window(r, windows, err);
-    if (status == ST_OK) status = rule_check_column(r, columns, err);
+    if (status == ST_OK) status = rule_check_window(r, context->windows_ns, err);
+    if (status == ST_OK) status = rule_check_column(r, context->columns, err);
     return status;
 }
 

@@ -62,39 +62,22 @@ static enum status zscore_check(const struct zscore *z, struct error *err)
     return ST_OK;
 }
 
-/* Name the column of scores, in the first slot that is free. */
 static enum status zscore_claim(struct zscore *z, struct columns *columns, struct error *err)
 {
     char name[2 * COLUMN_NAME_BYTES];
-    int size = snprintf(name, sizeof(name), "%s_z", columns->name[z->reads]);
-    if (size >= COLUMN_NAME_BYTES) {
-        return error_set(err, ST_FATAL, 0, "zscore: the name %s has %d bytes, want at most %d",
-            name, size, COLUMN_NAME_BYTES - 1);
-    }
-    if (columns_find(columns, bytes_of(name)) >= 0) {
-        return error_set(err, ST_FATAL, 0,
-            "zscore: column %s is scored already. Remove one of the two entries.", z->column);
-    }
-    for (int column = COLUMN_SCORE; column < COLUMN_COUNT; column++) {
-        if (columns->name[column][0] != '\0') continue;
-        memcpy(columns->name[column], name, (size_t)size + 1);
-        z->writes = column;
-        return ST_OK;
-    }
-    return error_set(err, ST_FATAL, 0,
-        "zscore: there is no room for column %s: operators may add %d columns. Remove an entry.",
-        name, SCORES_MAX);
+    snprintf(name, sizeof(name), "%s_z", columns->name[z->reads]);
+    return operator_claim("zscore", name, columns, &z->writes, err);
 }
 
 static enum status zscore_prepare(
-    void *self, struct columns *columns, int64_t pane_ns, const int64_t *windows, struct error *err)
+    void *self, const struct operator_context *context, struct error *err)
 {
-    (void)windows;
     struct zscore *z = self;
-    z->pane_ns = pane_ns;
+    z->pane_ns = context->pane_ns;
     enum status status = zscore_check(z, err);
-    if (status == ST_OK) status = operator_column("zscore", z->column, columns, &z->reads, err);
-    if (status == ST_OK) status = zscore_claim(z, columns, err);
+    if (status == ST_OK)
+        status = operator_column("zscore", z->column, context->columns, &z->reads, err);
+    if (status == ST_OK) status = zscore_claim(z, context->columns, err);
     return status;
 }
 

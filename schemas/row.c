@@ -42,6 +42,7 @@ enum {
 };
 
 const char *const row_status_name[] = {"provisional", "final", "revised"};
+const char *const exemplar_kind_name[] = {"slow", "error", "typical"};
 const char *const alert_state_name[] = {"inactive", "pending", "firing", "resolved"};
 
 int columns_find(const struct columns *columns, struct bytes name)

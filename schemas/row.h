@@ -11,9 +11,13 @@
 enum {
     THRESHOLDS_MAX = 8,
     QUANTILES_MAX = 8,
-    SCORES_MAX = 16, /* columns that window operators add */
+    SCORES_MAX = 96, /* columns that window operators add */
     COLUMN_NAME_BYTES = 48,
+    EXEMPLARS_MAX = 8,   /* of one row, all kinds together */
+    ERROR_KINDS_MAX = 8, /* told of one row */
 };
+
+struct sketch;
 
 /* Columns up to COLUMN_INTEGERS hold integers, the others doubles. */
 enum column {
@@ -36,9 +40,7 @@ enum column {
     COLUMN_SCORE = COLUMN_QUANTILE + QUANTILES_MAX, /* written by window operators */
     COLUMN_COUNT = COLUMN_SCORE + SCORES_MAX,
 };
-_Static_assert(COLUMN_COUNT <= 64, "row.filled is one bit a column");
-
-#define COLUMN_BIT(column) (UINT64_C(1) << (column))
+_Static_assert(COLUMN_COUNT <= 128, "row.filled is one bit a column, in two words");
 
 /* The names of the columns under a plan; "" for those that it does not have. */
 struct columns {
@@ -60,34 +62,63 @@ union value {
     double number;
 };
 
+/* A trace worth looking at. */
+enum exemplar_kind { EXEMPLAR_SLOW = 0, EXEMPLAR_ERROR, EXEMPLAR_TYPICAL };
+extern const char *const exemplar_kind_name[]; /* "slow", "error", "typical" */
+
+struct exemplar {
+    uint8_t kind; /* enum exemplar_kind */
+    uint8_t trace_id[16];
+    uint64_t duration_ns; /* of the span that it was chosen for */
+};
+
+/* Failed spans that failed alike: exception type (or status code), and message with its literals masked. */
+struct error_kind {
+    struct bytes type, message;
+    uint64_t count;
+    uint8_t trace_id[16];
+};
+
 struct row {
     struct bytes series; /* canonical spelling: service=checkout;operation=GET%20%2F;kind=SERVER */
     int64_t start_ns;    /* inclusive, since the Unix epoch */
     int64_t end_ns;      /* exclusive */
     bool rolling;        /* a rolling window; else an aligned slice for history */
     enum row_status status;
-    uint64_t filled; /* COLUMN_BIT of each column that has a value */
+    bool scored;        /* a slice of `score_every`: what anomalies are scored on */
+    uint64_t filled[2]; /* a bit for each column that has a value */
     union value value[COLUMN_COUNT];
     struct bytes sketch; /* latency sketch in wire form, empty where the plan keeps none */
     int64_t record_ms;   /* newest record timestamp of the partials that closed it; 0: none */
     int64_t sent_ms;     /* when combine sent the newest of them */
+    struct exemplar exemplar[EXEMPLARS_MAX]; /* by kind, the slowest first */
+    uint32_t exemplars;
+    struct error_kind error_kind[ERROR_KINDS_MAX]; /* the most frequent first; texts borrowed */
+    uint32_t error_kinds;
+    uint64_t errors_else;         /* failed spans of kinds that are not told */
+    const struct sketch *latency; /* of the window, for operators; NULL: none. Not encoded */
 };
 
 static inline void row_set_integer(struct row *row, int column, uint64_t integer)
 {
     row->value[column].integer = integer;
-    row->filled |= COLUMN_BIT(column);
+    row->filled[column / 64] |= UINT64_C(1) << (column % 64);
 }
 
 static inline void row_set_number(struct row *row, int column, double number)
 {
     row->value[column].number = number;
-    row->filled |= COLUMN_BIT(column);
+    row->filled[column / 64] |= UINT64_C(1) << (column % 64);
+}
+
+static inline void row_clear(struct row *row, int column)
+{
+    row->filled[column / 64] &= ~(UINT64_C(1) << (column % 64));
 }
 
 static inline bool row_has(const struct row *row, int column)
 {
-    return (row->filled & COLUMN_BIT(column)) != 0;
+    return (row->filled[column / 64] >> (column % 64) & 1) != 0;
 }
 
 /* A column's value as a double, whichever it holds; the column must be filled. */

@@ -32,6 +32,20 @@ static inline void operator_bench_name(struct columns *columns)
         memcpy(columns->name[names[i].column], names[i].name, strlen(names[i].name));
 }
 
+static inline struct operator_context operator_bench_context(struct operator_bench *b)
+{
+    static const uint64_t threshold_ns[] = {50000000, 250000000};
+    return (struct operator_context){
+        .columns = &b->columns,
+        .pane_ns = BENCH_PANE_NS,
+        .windows_ns = operator_bench_windows,
+        .score_ns = 60 * BENCH_SECOND_NS,
+        .sketch_scale = 6,
+        .thresholds = 2,
+        .threshold_ns = threshold_ns,
+    };
+}
+
 /* Read the options from `config`, as they stand in a config file, and prepare. */
 static inline enum status operator_bench_read(
     struct operator_bench *b, const char *config, struct error *err)
@@ -40,7 +54,8 @@ static inline enum status operator_bench_read(
     enum status status = node_read(bytes_of(config), "test", false, &b->pool, &map, err);
     if (status == ST_OK) status = options_read(b->op->options, b->self, map, &b->pool, err);
     if (status != ST_OK) return status;
-    status = b->op->prepare(b->self, &b->columns, BENCH_PANE_NS, operator_bench_windows, err);
+    struct operator_context context = operator_bench_context(b);
+    status = b->op->prepare(b->self, &context, err);
     if (status == ST_OK) b->state = calloc(1, b->op->state_bytes(b->self));
     return status;
 }

@@ -206,9 +206,9 @@ static void law_subtract_undoes_merge(struct bench *b)
     for (int gone = 0; gone < PARTS; gone++) {
         void *left = bench_cell(b);
         cell_subtract(&b->layout, sum, part[gone], &b->pool);
-        cell_refold_begin(&b->layout, sum);
+        cell_refold_begin(&b->layout, sum, &b->pool);
         for (int i = gone + 1; i < PARTS; i++) {
-            cell_refold(&b->layout, sum, part[i]);
+            cell_refold(&b->layout, sum, part[i], &b->pool);
             cell_merge(&b->layout, left, part[i], &b->pool);
         }
         assert_cells_equal(b, sum, left);
@@ -242,9 +242,9 @@ static void law_window_slides(struct bench *b)
         int oldest = newest < WIDTH ? 0 : newest - WIDTH + 1;
         cell_merge(&b->layout, sum, slice[newest], &b->pool);
         if (newest >= WIDTH) cell_subtract(&b->layout, sum, slice[oldest - 1], &b->pool);
-        cell_refold_begin(&b->layout, sum);
+        cell_refold_begin(&b->layout, sum, &b->pool);
         for (int i = oldest; i <= newest; i++) {
-            cell_refold(&b->layout, sum, slice[i]);
+            cell_refold(&b->layout, sum, slice[i], &b->pool);
             cell_merge(&b->layout, plain, slice[i], &b->pool);
         }
         assert_cells_equal(b, sum, plain);
@@ -308,8 +308,8 @@ static void law_encode_is_canonical(struct bench *b)
     for (uint32_t i = 0; i < b->spans; i++)
         cell_fold(&b->layout, other, &b->span[i], &b->pool);
     cell_subtract(&b->layout, other, extra, &b->pool);
-    cell_refold_begin(&b->layout, other);
-    cell_refold(&b->layout, other, whole);
+    cell_refold_begin(&b->layout, other, &b->pool);
+    cell_refold(&b->layout, other, whole, &b->pool);
     assert_cells_equal(b, other, whole);
     bench_free(b, other);
     bench_free(b, extra);

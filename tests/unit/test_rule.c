@@ -132,7 +132,7 @@ static void few_spans_do_not_meet(void **unused)
     row_set_integer(&enough, COLUMN_SPANS, 50);
     assert_turned(step_row(&b, enough), ALERT_FIRING, 10, 20);
     struct row none = row_of(30, 10, 1);
-    none.filled &= ~COLUMN_BIT(COLUMN_SPANS);
+    row_clear(&none, COLUMN_SPANS);
     assert_turned(step_row(&b, none), ALERT_RESOLVED, 10, 30);
     operator_bench_close(&b);
 }
