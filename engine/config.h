@@ -76,7 +76,8 @@ struct config {
     struct durations thresholds;
     int64_t apdex_ns; /* 0: none */
 
-    int64_t score_ns; /* width of the slices that anomalies are scored on: a resolution of `history` */
+    int64_t
+        score_ns; /* width of the slices that anomalies are scored on: a resolution of `history` */
 
     int64_t lateness_ns;
     int64_t skew_ns;

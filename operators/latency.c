@@ -46,8 +46,7 @@ static void latency_fold(
     sketch_add(&l->sketch, sketch_index(m->scale, duration_ns), 1, pool);
 }
 
-static void latency_refold_begin(
-    const struct measuring *m, void *restrict state, struct pool *pool)
+static void latency_refold_begin(const struct measuring *m, void *restrict state, struct pool *pool)
 {
     (void)m, (void)pool;
     struct latency *l = state;
@@ -55,8 +54,8 @@ static void latency_refold_begin(
     l->max_ns = 0;
 }
 
-static void latency_refold(const struct measuring *m, void *restrict state,
-    const void *restrict slice, struct pool *pool)
+static void latency_refold(
+    const struct measuring *m, void *restrict state, const void *restrict slice, struct pool *pool)
 {
     (void)m, (void)pool;
     struct latency *l = state;

@@ -78,13 +78,11 @@ void cell_refold_begin(const struct cell_layout *layout, void *cell, struct pool
     }
 }
 
-void cell_refold(
-    const struct cell_layout *layout, void *cell, const void *slice, struct pool *pool)
+void cell_refold(const struct cell_layout *layout, void *cell, const void *slice, struct pool *pool)
 {
     for (uint32_t i = 0; i < layout->count; i++) {
         if (measures[i]->refold == NULL) continue;
-        measures[i]->refold(
-            layout->m, state_of(layout, cell, i), state_in(layout, slice, i), pool);
+        measures[i]->refold(layout->m, state_of(layout, cell, i), state_in(layout, slice, i), pool);
     }
 }
 

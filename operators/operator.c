@@ -52,8 +52,8 @@ enum status operator_column(const char *owner, const char *wanted, const struct 
         owner, wanted, hints);
 }
 
-enum status operator_claim(const char *owner, const char *name, struct columns *columns, int *column,
-    struct error *err)
+enum status operator_claim(
+    const char *owner, const char *name, struct columns *columns, int *column, struct error *err)
 {
     size_t size = strlen(name);
     if (size >= COLUMN_NAME_BYTES) {

@@ -16,7 +16,8 @@ struct transition {
     bool happened;
     struct alert
         alert; /* texts borrowed from `self` or `text`; id, series, sent_ms left to the engine */
-    struct buffer *text; /* the engine's, empty: room for what has to be written out; NULL: say nothing */
+    struct buffer
+        *text; /* the engine's, empty: room for what has to be written out; NULL: say nothing */
 };
 
 /* What an operator is made for: the plan around it. */
@@ -36,9 +37,9 @@ enum score_level { SCORE_NONE = 0, SCORE_NOTICE, SCORE_PAGE };
 /* What the engine knows as a pane of a series closes, besides its rows. */
 struct closing_moment {
     struct bytes series;
-    int64_t end_ns;  /* of the pane */
+    int64_t end_ns; /* of the pane */
     int64_t lag_ns; /* how far event time is behind the newest send time; 0 in batch mode */
-    bool silent;     /* the pane held no spans */
+    bool silent;    /* the pane held no spans */
 };
 
 struct window_operator {
@@ -79,8 +80,8 @@ struct window_operator {
     void (*judge)(const void *self, void *state, enum score_level level);
 
     /* After all rows of a pane: where conditions over several windows are looked at. NULL: nowhere. */
-    void (*settle)(const void *self, void *state, const struct closing_moment *moment,
-        struct transition *out);
+    void (*settle)(
+        const void *self, void *state, const struct closing_moment *moment, struct transition *out);
     /* Whether a silent series must be closed and observed on all the same. NULL: never. */
     bool (*awake)(const void *self, const void *state);
 
@@ -104,7 +105,7 @@ enum status operator_column(const char *owner, const char *wanted, const struct 
  *
  * returns  ST_OK, `*column` its number; ST_FATAL: the name is taken or too long, or there is no room
  */
-enum status operator_claim(const char *owner, const char *name, struct columns *columns, int *column,
-    struct error *err);
+enum status operator_claim(
+    const char *owner, const char *name, struct columns *columns, int *column, struct error *err);
 
 #endif

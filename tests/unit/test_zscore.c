@@ -182,21 +182,18 @@ static void a_column_is_scored_once_and_slots_end(void **unused)
     struct error err = {0};
     open_bench(&b, "{column: rate_per_s}");
     struct operator_context context = operator_bench_context(&b);
-    assert_int_equal(
-        b.op->prepare(b.self, &context, &err), ST_FATAL);
+    assert_int_equal(b.op->prepare(b.self, &context, &err), ST_FATAL);
     assert_non_null(strstr(err.text, "already. Remove"));
 
     for (int i = COLUMN_SCORE; i < COLUMN_COUNT; i++)
         b.columns.name[i][0] = 'x';
     b.columns.name[COLUMN_SCORE][1] = '\0';
-    assert_int_equal(
-        b.op->prepare(b.self, &context, &err), ST_FATAL);
+    assert_int_equal(b.op->prepare(b.self, &context, &err), ST_FATAL);
     assert_non_null(strstr(err.text, "no room"));
 
     memset(b.columns.name[COLUMN_RATE_PER_S], 'y', COLUMN_NAME_BYTES - 2);
     *(const char **)b.self = b.columns.name[COLUMN_RATE_PER_S];
-    assert_int_equal(
-        b.op->prepare(b.self, &context, &err), ST_FATAL);
+    assert_int_equal(b.op->prepare(b.self, &context, &err), ST_FATAL);
     assert_non_null(strstr(err.text, "at most 47"));
     operator_bench_close(&b);
 }
