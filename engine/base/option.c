@@ -140,6 +140,28 @@ static enum status set_values(const struct option *option, const struct node *no
     return ST_OK;
 }
 
+static enum status set_pairs(const struct option *option, const struct node *node,
+    struct pairs *field, struct pool *pool, struct error *err)
+{
+    if (node->kind != NODE_MAP)
+        return refuse_kind(option->key, node, "names with texts, as in {team: shop}", err);
+    if (node->count > OPTION_LIST_MAX)
+        return node_error(node, option->key, err, "%zu entries, at most %d are taken", node->count,
+            OPTION_LIST_MAX);
+    struct pairs pairs = {.key = pool_take(pool, (node->count + 1) * sizeof(char *)),
+        .text = pool_take(pool, (node->count + 1) * sizeof(char *))};
+    for (const struct node *entry = node->first; entry != NULL; entry = entry->next) {
+        if (entry->kind != NODE_TEXT) return refuse_kind(option->key, entry, "a single value", err);
+        if (node_is_null(entry))
+            return node_error_at_key(entry, err, "%s: %s has no value; write '' for an empty one",
+                option->key, node_show(entry->key).text);
+        pairs.key[pairs.count] = entry->key;
+        pairs.text[pairs.count++] = entry->text;
+    }
+    *field = pairs;
+    return ST_OK;
+}
+
 static enum status option_set(const struct option *option, const struct node *node, void *self,
     struct pool *pool, struct error *err)
 {
@@ -152,6 +174,8 @@ static enum status option_set(const struct option *option, const struct node *no
     case OPTION_DURATIONS:
     case OPTION_NUMBERS:
         return set_values(option, node, field, pool, err);
+    case OPTION_PAIRS:
+        return set_pairs(option, node, field, pool, err);
     default:
         break;
     }
@@ -181,7 +205,7 @@ const char *option_nearest(const struct option *options, const char *key)
     size_t best_distance = text_distance_max(key) + 1;
     for (const struct option *o = options; o->key != NULL; o++) {
         size_t distance = distance_to(key, o->key);
-        if (distance >= best_distance) continue;
+        if (distance >= best_distance || o->help == NULL) continue;
         best = o->key;
         best_distance = distance;
     }
@@ -198,6 +222,7 @@ static enum status refuse_unknown(
 
     char known[200] = "";
     for (const struct option *o = options; o->key != NULL; o++) {
+        if (o->help == NULL) continue;
         size_t used = strlen(known), left = sizeof(known) - used;
         if (left < strlen(o->key) + sizeof(", , ...")) {
             snprintf(known + used, left, ", ...");
@@ -272,7 +297,7 @@ enum status options_choose(const struct option *options, const struct node *map,
 static bool is_shaped(enum option_type type)
 {
     return type == OPTION_TEXTS || type == OPTION_DURATIONS || type == OPTION_NUMBERS ||
-           type == OPTION_NODE;
+           type == OPTION_PAIRS || type == OPTION_NODE;
 }
 
 static enum status choose_fallback(const struct option *option, const struct node *map,

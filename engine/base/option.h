@@ -16,7 +16,7 @@
 
 enum {
     OPTIONS_MAX = 96,     /* in one table */
-    OPTION_LIST_MAX = 64, /* entries of one TEXTS, DURATIONS or NUMBERS */
+    OPTION_LIST_MAX = 64, /* entries of one TEXTS, DURATIONS, NUMBERS or PAIRS */
 };
 
 enum option_type {
@@ -30,6 +30,7 @@ enum option_type {
     OPTION_TEXTS,     /* struct texts: a list of texts, or one */
     OPTION_DURATIONS, /* struct durations */
     OPTION_NUMBERS,   /* struct numbers */
+    OPTION_PAIRS,     /* struct pairs: a map of names to texts */
     OPTION_NODE,      /* a shape of its own: the table's owner reads it from the chosen node */
 };
 
@@ -40,11 +41,16 @@ struct option {
     size_t offset;
     const char *fallback; /* as one would write it: "[50ms, 1s]"; NULL when the key is required */
     const char *const *choices; /* OPTION_CHOICE: ends with NULL */
-    const char *help;           /* one line, with the unit */
+    const char *help;           /* one line, with the unit; NULL: read, but not told of */
 };
 
 struct texts {
     const char **text; /* [count], then NULL */
+    size_t count;
+};
+
+struct pairs {
+    const char **key, **text; /* [count], in the order of the file */
     size_t count;
 };
 
