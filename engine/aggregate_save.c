@@ -10,6 +10,19 @@
 
 #include <stdlib.h>
 
+static uint64_t hash_text(const char *text)
+{
+    return hash_stable(bytes_of(text == NULL ? "" : text));
+}
+
+static uint64_t hash_pairs(const struct pairs *pairs)
+{
+    uint64_t hash = pairs->count;
+    for (size_t i = 0; i < pairs->count; i++)
+        hash = hash_mix(hash, hash_mix(hash_text(pairs->key[i]), hash_text(pairs->text[i])));
+    return hash;
+}
+
 uint64_t aggregate_signature(const struct operator_instance *o)
 {
     uint64_t hash = hash_stable(bytes_of(o->operator_->name));
@@ -19,7 +32,9 @@ uint64_t aggregate_signature(const struct operator_instance *o)
         if (option->type == OPTION_TEXT) {
             const char *text;
             memcpy(&text, field, sizeof(text));
-            value = hash_stable(bytes_of(text == NULL ? "" : text));
+            value = hash_text(text);
+        } else if (option->type == OPTION_PAIRS) {
+            value = hash_pairs((const struct pairs *)(const void *)field);
         } else if (option->type == OPTION_FLAG || option->type == OPTION_CHOICE) {
             value = field[0];
         } else {

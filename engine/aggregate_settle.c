@@ -50,15 +50,21 @@ static void moving_init(struct moving *m, const struct config *before, const str
 /* What the operators that go have said of a series and would never take back. */
 static void states_leave(const struct moving *m, struct closing *closing, struct series *series)
 {
+    int64_t pane = closing->pane == PANE_NONE ? 0 : closing->pane;
+    const struct closing_moment moment = {
+        .series = series->name, .end_ns = pane * closing->plan->pane_ns};
+    struct buffer text = {0};
     for (size_t i = 0; i < m->before->operator_count; i++) {
         const struct operator_instance *o = &m->before->operators[i];
-        struct transition transition = {0};
+        struct transition transition = {.text = closing->records->silent ? NULL : &text};
         if (m->stays[i] || o->operator_->leave == NULL) continue;
-        o->operator_->leave(o->self, (unsigned char *)series->states + m->at[i], &transition);
-        if (!transition.happened) continue;
-        int64_t at_ns = closing->pane * closing->plan->pane_ns;
-        windows_say_alert(closing, series, &transition.alert, at_ns);
+        unsigned char *state = (unsigned char *)series->states + m->at[i];
+        o->operator_->leave(o->self, state, &moment, &transition);
+        if (transition.happened)
+            windows_say_alert(closing, series, &transition.alert, moment.end_ns);
+        buffer_reset(&text);
     }
+    buffer_release(&text);
 }
 
 static void states_move(const struct moving *m, struct series *series, size_t bytes)

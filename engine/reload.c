@@ -57,7 +57,7 @@ static bool may_change(const char *key)
     for (size_t i = 0; i < sizeof(own_keys) / sizeof(own_keys[0]); i++) {
         if (strcmp(own_keys[i], key) == 0) return true;
     }
-    return settings_have(key) && strcmp(key, "time") != 0;
+    return settings_have(key) && !settings_fixed(key);
 }
 
 /* Every key's before and after. */

@@ -275,12 +275,24 @@ void series_activate(struct series_table *table, struct series *series)
     table->active[table->actives++] = series;
 }
 
+bool series_awake(const struct plan *plan, const struct series *series)
+{
+    const struct config *config = plan->config;
+    const unsigned char *state = series->states;
+    for (size_t i = 0; i < config->operator_count; i++) {
+        const struct operator_instance *o = &config->operators[i];
+        if (o->operator_->awake != NULL && o->operator_->awake(o->self, state)) return true;
+        state += o->operator_->state_bytes(o->self);
+    }
+    return false;
+}
+
 static bool series_holds(const struct series_table *table, const struct series *series)
 {
     for (uint32_t k = 0; k < table->plan->levels; k++) {
         if (series->level[k].count != 0) return true;
     }
-    return series->rolled != 0;
+    return series->rolled != 0 || series_awake(table->plan, series);
 }
 
 void series_rest(struct series_table *table)

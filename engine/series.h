@@ -75,6 +75,9 @@ struct series *series_restore(struct series_table *table, struct bytes key);
 /* Go by other limits and operators from here on; the states are the caller's to bring over. */
 void series_table_settle(struct series_table *table, const struct plan *plan);
 
+/* Whether an operator wants it closed on though it is silent. */
+bool series_awake(const struct plan *plan, const struct series *series);
+
 void series_activate(struct series_table *table, struct series *series);
 void series_rest(
     struct series_table *table); /* drop those that hold nothing from `active`, keeping the order */

@@ -1,5 +1,6 @@
 #include "engine/windows.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/watermark.h"
@@ -25,7 +26,7 @@ bool windows_concern(const struct plan *plan, const struct series *series, int64
     for (uint32_t k = 1; k < plan->levels; k++) {
         if (series->level[k].count != 0) return true;
     }
-    return false;
+    return series_awake(plan, series);
 }
 
 static void row_fill(const struct closing *c, const struct series *series, const void *cell,
@@ -84,6 +85,38 @@ static void operators_step(struct closing *c, struct series *series, struct row 
     }
 }
 
+static struct closing_moment moment_of(const struct closing *c, const struct series *series)
+{
+    struct closing_moment moment = {
+        .series = series->name,
+        .end_ns = pane_end_ns(c->plan, c->pane),
+        .silent = series->closed_pane != c->pane,
+    };
+    if (c->plan->config->time == TIME_LIVE) moment.lag_ns = c->sent_ms * NS_PER_MS - moment.end_ns;
+    if (moment.lag_ns < 0) moment.lag_ns = 0;
+    return moment;
+}
+
+/* After all rows of the pane. */
+static void operators_settle(struct closing *c, struct series *series)
+{
+    const struct config *config = c->plan->config;
+    const struct closing_moment moment = moment_of(c, series);
+    unsigned char *state = series->states;
+    struct buffer text = {0};
+    for (size_t i = 0; i < config->operator_count; i++) {
+        const struct operator_instance *o = &config->operators[i];
+        const struct window_operator *op = o->operator_;
+        struct transition transition = {.text = c->records->silent ? NULL : &text};
+        bool concerned = op->concerns == NULL || op->concerns(o->self, series->name);
+        if (op->settle != NULL && concerned) op->settle(o->self, state, &moment, &transition);
+        if (transition.happened) windows_say_alert(c, series, &transition.alert, moment.end_ns);
+        buffer_reset(&text);
+        state += op->state_bytes(o->self);
+    }
+    buffer_release(&text);
+}
+
 static void slice_sketch(const struct closing *c, uint32_t level, const void *cell,
     struct buffer *sketch, struct row *row)
 {
@@ -92,7 +125,7 @@ static void slice_sketch(const struct closing *c, uint32_t level, const void *ce
     row->sketch = buffer_bytes(sketch);
 }
 
-/* The row of one aligned slice; a slice of panes also feeds the operators. */
+/* The row of one aligned slice, which also feeds the operators when it is final. */
 static void slice_row(struct closing *c, struct series *series, uint32_t level, int64_t index,
     enum row_status status, const void *cell, double captured, bool said)
 {
@@ -102,11 +135,11 @@ static void slice_row(struct closing *c, struct series *series, uint32_t level, 
         .start_ns = index * width_ns, .end_ns = (index + 1) * width_ns, .status = status};
     row_fill(c, series, cell, captured, &row);
     if (said) slice_sketch(c, level, cell, &sketch, &row);
-    if (level == 0 && status == ROW_FINAL) {
+    if (status == ROW_FINAL) {
         operators_step(c, series, &row, said);
     } else if (said) {
         records_row(c->records, &row, &c->plan->columns, c->plan->fingerprint);
-        *(status == ROW_FINAL ? &c->rows_final : &c->rows_revised) += 1;
+        c->rows_revised++;
     }
     buffer_release(&sketch);
 }
@@ -234,6 +267,7 @@ void windows_close(struct closing *c, struct series *series)
     for (uint32_t w = 0; w < plan->windows; w++) {
         if (ends_slice(c, plan->window[w].level)) roll_window(c, series, w);
     }
+    operators_settle(c, series);
     for (uint32_t k = 0; k < plan->levels; k++) {
         int64_t oldest = newest_closed(plan, k, c->pane + 1) - plan->level[k].keep + 1;
         slices_prune(&series->level[k], oldest, &plan->layout, c->pool);

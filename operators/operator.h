@@ -17,15 +17,20 @@ struct transition {
     struct alert
         alert; /* texts borrowed from `self` or `text`; id, series, sent_ms left to the engine */
     struct buffer
-        *text; /* the engine's, empty: room for what has to be written out; NULL: say nothing */
+        *text;     /* the engine's, empty: room for what has to be written out; NULL: say nothing */
+    bool together; /* may become one alert with what fires beside it */
 };
 
 /* What an operator is made for: the plan around it. */
 struct operator_context {
     struct columns *columns; /* named so far; the operator names its own, see operator_claim */
     int64_t pane_ns;
-    const int64_t *windows_ns; /* rolling windows; ends with 0 */
-    int64_t score_ns;          /* of the slices that are scored: `score_every` */
+    const int64_t *windows_ns;    /* rolling windows; ends with 0 */
+    const int64_t *slices_ns;     /* resolutions of `history`; ends with 0; NULL: none */
+    const char *const *dimension; /* of all views, each once; ends with NULL; NULL: none */
+    int64_t score_ns;             /* of the slices that are scored: `score_every` */
+    int64_t lateness_ns;          /* how long panes wait: event time is that much behind anyway */
+    int64_t series_idle_ns;       /* a series without spans is forgotten after this; 0: never */
     uint32_t sketch_scale;
     uint32_t thresholds;
     const uint64_t *threshold_ns; /* [thresholds] ascending: COLUMN_THRESHOLD + i */
@@ -86,7 +91,8 @@ struct window_operator {
     bool (*awake)(const void *self, const void *state);
 
     /* The operator is taken out of the config: end what `state` still says. NULL: there is nothing. */
-    void (*leave)(const void *self, void *state, struct transition *out);
+    void (*leave)(
+        const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 };
 
 extern const struct window_operator *const window_operators[]; /* ends with NULL */

@@ -26,19 +26,22 @@ enum {
     ALERT_SERIES,
     ALERT_STATE,
     ALERT_SEVERITY,
-    ALERT_COLUMN,
+    ALERT_COLUMN, /* read as the condition, never written: see schemas/row.proto */
     ALERT_VALUE,
-    ALERT_THRESHOLD,
-    ALERT_SINCE_NS,
+    ALERT_SINCE_NS = 9,
     ALERT_AT_NS,
-    ALERT_SENT_MS
+    ALERT_SENT_MS,
+    ALERT_CONDITION,
+    ALERT_LABELS,
+    ALERT_ANNOTATIONS
 };
 
 enum {
     ROWS_VERSION = 1,
     ROW_SKETCH_BYTES_MAX =
-        256 << 10,         /* one is some 500 bytes; scale 7 filled end to end is 80 kB */
-    ALERT_TEXT_MAX = 1024, /* a rule name, a severity, a column */
+        256 << 10,              /* one is some 500 bytes; scale 7 filled end to end is 80 kB */
+    ALERT_TEXT_MAX = 4096,      /* a rule name, a severity, a condition */
+    ALERT_JSON_MAX = 256 << 10, /* labels, annotations */
 };
 
 const char *const row_status_name[] = {"provisional", "final", "revised"};
@@ -103,17 +106,18 @@ void alert_encode(const struct alert *alert, uint64_t plan, struct buffer *out)
     wire_put_bytes(out, ALERT_SERIES, alert->series);
     wire_put_uint(out, ALERT_STATE, alert->state);
     wire_put_bytes(out, ALERT_SEVERITY, alert->severity);
-    wire_put_bytes(out, ALERT_COLUMN, alert->column);
     wire_put_double(out, ALERT_VALUE, alert->value);
-    wire_put_double(out, ALERT_THRESHOLD, alert->threshold);
     wire_put_sint(out, ALERT_SINCE_NS, alert->since_ns);
     wire_put_sint(out, ALERT_AT_NS, alert->at_ns);
     if (alert->sent_ms != 0) wire_put_sint(out, ALERT_SENT_MS, alert->sent_ms);
+    wire_put_bytes(out, ALERT_CONDITION, alert->condition);
+    if (alert->labels.size != 0) wire_put_bytes(out, ALERT_LABELS, alert->labels);
+    if (alert->annotations.size != 0) wire_put_bytes(out, ALERT_ANNOTATIONS, alert->annotations);
     wire_close(out, mark);
 }
 
 /* What a field's type must be, and where its value goes: one line a field in the tables below. */
-enum slot_type { SLOT_TIME, SLOT_FLAG, SLOT_ENUM, SLOT_NUMBER, SLOT_BYTES, SLOT_ID };
+enum slot_type { SLOT_NONE = 0, SLOT_TIME, SLOT_FLAG, SLOT_ENUM, SLOT_NUMBER, SLOT_BYTES, SLOT_ID };
 
 struct slot {
     enum slot_type type;
@@ -131,8 +135,11 @@ static enum wire_type slot_wire(enum slot_type type)
 static bool slot_fill(const struct slot *slot, const struct wire_field *field, void *into)
 {
     void *to = (char *)into + slot->offset;
+    if (slot->type == SLOT_NONE) return true; /* a number that is no more */
     if (field->type != slot_wire(slot->type)) return false;
     switch (slot->type) {
+    case SLOT_NONE:
+        break;
     case SLOT_TIME:
         *(int64_t *)to = wire_zigzag(field->value);
         return *(int64_t *)to >= 0;
@@ -174,12 +181,14 @@ static const struct slot alert_slots[] = {
     [ALERT_SERIES] = {SLOT_BYTES, offsetof(struct alert, series), SERIES_BYTES_MAX},
     [ALERT_STATE] = {SLOT_ENUM, offsetof(struct alert, state), ALERT_RESOLVED},
     [ALERT_SEVERITY] = {SLOT_BYTES, offsetof(struct alert, severity), ALERT_TEXT_MAX},
-    [ALERT_COLUMN] = {SLOT_BYTES, offsetof(struct alert, column), ALERT_TEXT_MAX},
+    [ALERT_COLUMN] = {SLOT_BYTES, offsetof(struct alert, condition), ALERT_TEXT_MAX},
     [ALERT_VALUE] = {SLOT_NUMBER, offsetof(struct alert, value), 0},
-    [ALERT_THRESHOLD] = {SLOT_NUMBER, offsetof(struct alert, threshold), 0},
     [ALERT_SINCE_NS] = {SLOT_TIME, offsetof(struct alert, since_ns), 0},
     [ALERT_AT_NS] = {SLOT_TIME, offsetof(struct alert, at_ns), 0},
     [ALERT_SENT_MS] = {SLOT_TIME, offsetof(struct alert, sent_ms), 0},
+    [ALERT_CONDITION] = {SLOT_BYTES, offsetof(struct alert, condition), ALERT_TEXT_MAX},
+    [ALERT_LABELS] = {SLOT_BYTES, offsetof(struct alert, labels), ALERT_JSON_MAX},
+    [ALERT_ANNOTATIONS] = {SLOT_BYTES, offsetof(struct alert, annotations), ALERT_JSON_MAX},
 };
 _Static_assert(sizeof(enum row_status) == sizeof(unsigned), "slot_fill writes enums as unsigned");
 _Static_assert(sizeof(enum alert_state) == sizeof(unsigned), "slot_fill writes enums as unsigned");

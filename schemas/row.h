@@ -138,12 +138,13 @@ struct alert {
     struct bytes series;
     enum alert_state state; /* ALERT_FIRING or ALERT_RESOLVED */
     struct bytes severity;
-    struct bytes column;
-    double value; /* of the column at the transition; NaN when it has none */
-    double threshold;
-    int64_t since_ns; /* event time from which the condition held */
-    int64_t at_ns;    /* event time of the transition: the end of the pane */
-    int64_t sent_ms;  /* as in struct row */
+    struct bytes condition; /* of the rule, as written */
+    double value;        /* the condition's first value at the transition; NaN when it has none */
+    int64_t since_ns;    /* event time from which the condition held */
+    int64_t at_ns;       /* event time of the transition: the end of the pane */
+    int64_t sent_ms;     /* as in struct row */
+    struct bytes labels; /* a JSON object of texts; empty: none */
+    struct bytes annotations; /* likewise */
 };
 
 /* One record of the rows topic, as read back: everything borrows from the record. */

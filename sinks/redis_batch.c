@@ -175,9 +175,8 @@ static void put_alert_event(
 {
     struct redis_link *link = batch->link;
     uint64_t entries = batch->config->alerts_max == 0 ? 1 : batch->config->alerts_max;
-    char value[32] = "", threshold[32];
+    char value[32] = "";
     if (!isnan(alert->value)) snprintf(value, sizeof(value), "%.17g", alert->value);
-    snprintf(threshold, sizeof(threshold), "%.17g", alert->threshold);
     const struct {
         const char *name;
         struct bytes value;
@@ -187,9 +186,10 @@ static void put_alert_event(
         {"series", alert->series},
         {"state", bytes_of(alert_state_name[alert->state])},
         {"severity", alert->severity},
-        {"column", alert->column},
+        {"condition", alert->condition},
         {"value", bytes_of(value)},
-        {"threshold", bytes_of(threshold)},
+        {"labels", row_json_object(alert->labels)},
+        {"annotations", row_json_object(alert->annotations)},
     };
     int count = sizeof(fields) / sizeof(fields[0]);
 

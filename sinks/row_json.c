@@ -2,6 +2,8 @@
 
 #include "engine/base/clock.h"
 
+#include <jansson.h>
+
 static void member(const char *name, struct buffer *out)
 {
     buffer_print(out, ",\"%s\":", name);
@@ -61,6 +63,21 @@ void row_json(const struct output *output, int64_t now_ms, struct buffer *out)
     buffer_append(out, "}", 1);
 }
 
+struct bytes row_json_object(struct bytes json)
+{
+    json_t *read = json_loadb((const char *)json.data, json.size, 0, NULL);
+    bool is_object = json_is_object(read);
+    json_decref(read);
+    return is_object ? json : bytes_of("{}");
+}
+
+static void object_member(const char *name, struct bytes json, struct buffer *out)
+{
+    struct bytes object = row_json_object(json);
+    member(name, out);
+    buffer_append(out, object.data, object.size);
+}
+
 void row_json_alert(const struct alert *alert, struct buffer *out)
 {
     buffer_append(out, "{\"id\":", 6);
@@ -69,12 +86,12 @@ void row_json_alert(const struct alert *alert, struct buffer *out)
     text_member("series", alert->series, out);
     text_member("state", bytes_of(alert_state_name[alert->state]), out);
     text_member("severity", alert->severity, out);
-    text_member("column", alert->column, out);
+    text_member("condition", alert->condition, out);
     member("value", out);
     row_json_number(alert->value, out);
-    member("threshold", out);
-    row_json_number(alert->threshold, out);
     integer_member("since_ms", alert->since_ns / NS_PER_MS, out);
     integer_member("at_ms", alert->at_ns / NS_PER_MS, out);
+    object_member("labels", alert->labels, out);
+    object_member("annotations", alert->annotations, out);
     buffer_append(out, "}", 1);
 }

@@ -16,6 +16,8 @@ void row_json(const struct output *output, int64_t now_ms, struct buffer *out);
 
 /* Append an alert as it stands among the active ones. */
 void row_json_alert(const struct alert *alert, struct buffer *out);
+/* `json` where it is an object, else an empty one: an alert's labels come from a topic. */
+struct bytes row_json_object(struct bytes json);
 
 /* The same as those of engine/base/json.h. */
 static inline void row_json_number(double number, struct buffer *out)
