@@ -335,8 +335,9 @@ static void row_print(const char *key, const Weir__Row *row)
 
 static void alert_print(const Weir__Alert *a)
 {
-    printf("alert %020" PRId64 " %s %s %d %s %s %s %a %a %" PRId64 "\n", a->at_ns, a->series,
-        a->rule, (int)a->state, a->id, a->severity, a->column, a->value, a->threshold, a->since_ns);
+    printf("alert %020" PRId64 " %s %s %d %s %s %s %a %" PRId64 " %s %s\n", a->at_ns, a->series,
+        a->rule, (int)a->state, a->id, a->severity, a->condition, a->value, a->since_ns, a->labels,
+        a->annotations);
 }
 
 static int by_alert(const void *left, const void *right)

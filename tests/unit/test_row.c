@@ -139,9 +139,10 @@ static struct alert some_alert(void)
         .series = bytes_of("service=checkout"),
         .state = ALERT_FIRING,
         .severity = bytes_of("page"),
-        .column = bytes_of("latency_p99_ms"),
+        .condition = bytes_of("p99 > 500ms"),
         .value = 1234.5,
-        .threshold = 500,
+        .labels = bytes_of("{\"team\":\"shop\"}"),
+        .annotations = bytes_of("{}"),
         .since_ns = NOON,
         .at_ns = NOON + S(30),
         .sent_ms = 1714564802345,
@@ -163,8 +164,10 @@ static void an_alert_comes_back_as_it_was_and_protobuf_reads_it(void **unused)
     assert_true(bytes_equal(output.alert.series, alert.series));
     assert_int_equal(output.alert.state, ALERT_FIRING);
     assert_true(bytes_equal(output.alert.severity, alert.severity));
-    assert_true(bytes_equal(output.alert.column, alert.column));
-    assert_true(output.alert.value == alert.value && output.alert.threshold == alert.threshold);
+    assert_true(bytes_equal(output.alert.condition, alert.condition));
+    assert_true(bytes_equal(output.alert.labels, alert.labels));
+    assert_true(bytes_equal(output.alert.annotations, alert.annotations));
+    assert_true(output.alert.value == alert.value);
     assert_int_equal(output.alert.since_ns, alert.since_ns);
     assert_int_equal(output.alert.at_ns, alert.at_ns);
     assert_int_equal(output.alert.sent_ms, alert.sent_ms);
@@ -176,6 +179,8 @@ static void an_alert_comes_back_as_it_was_and_protobuf_reads_it(void **unused)
     assert_true(bytes_are(alert.rule, read->alert->rule));
     assert_int_equal(read->alert->state, WEIR__ALERT_STATE__FIRING);
     assert_true(read->alert->value == alert.value);
+    assert_true(bytes_are(alert.condition, read->alert->condition));
+    assert_true(bytes_are(alert.labels, read->alert->labels));
     assert_int_equal(read->alert->at_ns, alert.at_ns);
     weir__output__free_unpacked(read, NULL);
     buffer_release(&out);

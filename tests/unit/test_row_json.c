@@ -136,13 +136,22 @@ static void an_alert_parses_with_every_member(void **unused)
     assert_string_equal(json_string_value(json_object_get(read, "state")), "firing");
     assert_true(json_number_value(json_object_get(read, "value")) == 750.5);
     assert_int_equal(json_integer_value(json_object_get(read, "at_ms")), 1714564830000);
+    assert_string_equal(json_string_value(json_object_get(read, "condition")), "p99 > 500ms");
+    const json_t *labels = json_object_get(read, "labels");
+    assert_string_equal(json_string_value(json_object_get(labels, "alertname")), "slow");
+    const json_t *annotations = json_object_get(read, "annotations");
+    assert_string_equal(json_string_value(json_object_get(annotations, "summary")), "p99 is 751ms");
     json_decref(read);
 
     output.alert.value = NAN;
+    output.alert.labels = bytes_of("[1");
+    output.alert.annotations = (struct bytes){0};
     buffer_reset(&out);
     row_json_alert(&output.alert, &out);
     read = json_loadb((char *)out.data, out.size, 0, NULL);
     assert_true(json_is_null(json_object_get(read, "value")));
+    assert_int_equal(json_object_size(json_object_get(read, "labels")), 0);
+    assert_int_equal(json_object_size(json_object_get(read, "annotations")), 0);
     json_decref(read);
     buffer_release(&out);
 }
