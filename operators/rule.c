@@ -13,6 +13,12 @@
         .fallback = (usual), .help = (text)                                            \
     }
 
+#define OLD(kind, named, field, usual)                                                 \
+    {                                                                                  \
+        .key = (named), .type = OPTION_##kind, .offset = offsetof(struct rule, field), \
+        .fallback = (usual), .help = "", .is_old = true                                \
+    }
+
 static const struct option rule_options[] = {
     RULE(TEXT, "name", name, NULL, "name of the alert, unique among the rules"),
     RULE(PAIRS, "match", match, "{}",
@@ -27,12 +33,12 @@ static const struct option rule_options[] = {
     RULE(PAIRS, "labels", labels, "{}", "more labels of the alert, as in {team: shop}"),
     RULE(PAIRS, "annotations", annotations, "{}",
         "texts for people, as in {summary: '{{ service }}: p99 is {{ p99[5m] }}'}"),
-    RULE(TEXT, "column", old.column, "", NULL),
-    RULE(NUMBER, "above", old.above, "nan", NULL),
-    RULE(NUMBER, "below", old.below, "nan", NULL),
-    RULE(DURATION, "window", old.window_ns, "0s", NULL),
-    RULE(TEXT, "service", old.service, "*", NULL),
-    RULE(COUNT, "min_spans", old.min_spans, "1", NULL),
+    OLD(TEXT, "column", old.column, ""),
+    OLD(NUMBER, "above", old.above, "nan"),
+    OLD(NUMBER, "below", old.below, "nan"),
+    OLD(DURATION, "window", old.window_ns, "0s"),
+    OLD(TEXT, "service", old.service, "*"),
+    OLD(COUNT, "min_spans", old.min_spans, "1"),
     {0},
 };
 

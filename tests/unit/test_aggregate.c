@@ -30,8 +30,9 @@ static const char busy[] =
     "history: [{resolution: 1s, retain: 1h, sketches: true},\n"
     "          {resolution: 6s, retain: 1h, sketches: true}]\n"
     "zscore: [{column: error_ratio, history: 8, warmup: 3}]\n"
-    "rules: [{name: slow, column: latency_p95_ms, above: 60},\n"
-    "        {name: failing, column: error_ratio, above: 0.2, window: 4s, for: 3s}]\n";
+    "rules: [{name: slow, when: p95 > 60ms, keep_firing_for: 2s},\n"
+    "        {name: failing, when: 'error_ratio[4s] > 20% and spans[6s] > 0', for: 3s},\n"
+    "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n";
 
 /* The records of one source partition, made from a seed, cut into epochs anywhere. */
 struct source_record {
@@ -369,7 +370,7 @@ static const char lively[] =
     "pane: 1s\nwindows: [4s, 12s]\nlateness: 3s\nskew: 1s\nallowed_lateness: 10s\npartitions: 2\n"
     "provisional: 100ms\nlimits: {provisional_rows: 100, series_idle: 1m, series: 12}\n"
     "history: [{resolution: 1s, retain: 1h, sketches: true}]\n"
-    "rules: [{name: failing, column: error_ratio, above: 0.2, window: 4s}]\n";
+    "rules: [{name: failing, when: 'error_ratio[4s] > 20%'}]\n";
 
 static void the_same_log_says_the_same_bytes(void **unused)
 {
@@ -1296,7 +1297,7 @@ static void alerts_are_said_with_the_rows_and_resolved(void **unused)
     struct fixture f;
     char yaml[900];
     snprintf(yaml, sizeof(yaml),
-        "%srules: [{name: slow, column: latency_max_ms, above: 500, window: 30s}]\n", plain);
+        "%srules: [{name: slow, when: 'max[30s] > 500ms', labels: {team: a}}]\n", plain);
     fixture_init(&f, yaml, 1);
     give(&f, 0, AT(1), AT(1), 10);
     give(&f, 0, AT(11), AT(11), 900);
@@ -1317,6 +1318,9 @@ static void alerts_are_said_with_the_rows_and_resolved(void **unused)
             assert_int_equal(out.alert.state, ALERT_FIRING);
             assert_int_equal(out.alert.at_ns, AT(20));
             assert_int_equal(strlen(out.alert.id), 32);
+            assert_true(
+                bytes_are(out.alert.labels, "{\"alertname\":\"slow\",\"severity\":"
+                                            "\"warning\",\"operation\":\"op\",\"team\":\"a\"}"));
             memcpy(id, out.alert.id, sizeof(id));
         } else {
             assert_int_equal(out.alert.state, ALERT_RESOLVED);
@@ -1325,6 +1329,41 @@ static void alerts_are_said_with_the_rows_and_resolved(void **unused)
         }
     }
     assert_int_equal(alerts, 2);
+    fixture_release(&f);
+}
+
+/* Nothing of the series is left in any window long before it has been silent for two minutes. */
+static void a_silent_series_is_closed_on_until_its_absence_is_told(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    char yaml[900];
+    snprintf(yaml, sizeof(yaml), "%srules: [{name: gone, when: 'absent[3m]'}]\n", plain);
+    fixture_init(&f, yaml, 1);
+    give(&f, 0, AT(1), AT(1), 10);
+    tick(&f, 0, AT(900));
+    epoch(&f);
+    give(&f, 0, AT(901), AT(901), 10);
+    tick(&f, 0, AT(1000));
+    epoch(&f);
+    static const struct {
+        enum alert_state state;
+        int64_t at_s;
+    } wanted[] = {{ALERT_FIRING, 190}, {ALERT_RESOLVED, 910}};
+    size_t alerts = 0;
+    for (size_t i = 0; i < f.records.count; i++) {
+        struct bytes key, value;
+        struct output out;
+        struct error err;
+        records_get(&f.records, i, &key, &value);
+        assert_int_equal(output_decode(value, &out, &err), ST_OK);
+        if (!out.is_alert) continue;
+        assert_true(alerts < COUNT(wanted));
+        assert_int_equal(out.alert.state, wanted[alerts].state);
+        assert_int_equal(out.alert.at_ns, AT(wanted[alerts].at_s));
+        alerts++;
+    }
+    assert_int_equal(alerts, COUNT(wanted));
     fixture_release(&f);
 }
 
@@ -1367,6 +1406,7 @@ int main(void)
         cmocka_unit_test(a_state_that_no_aggregate_wrote_is_refused_with_what_is_wrong),
         cmocka_unit_test(operator_states_go_to_the_same_operator_only),
         cmocka_unit_test(alerts_are_said_with_the_rows_and_resolved),
+        cmocka_unit_test(a_silent_series_is_closed_on_until_its_absence_is_told),
     };
     return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);
 }

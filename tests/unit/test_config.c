@@ -64,6 +64,7 @@ static void field_print(const struct option *o, const struct config *c, struct b
     const struct numbers *numbers = field;
     switch (o->type) {
     case OPTION_NODE:
+    case OPTION_PAIRS: /* of operators only */
         break;
     case OPTION_TEXT:
         buffer_print(out, "%s", *(const char *const *)field);
@@ -233,7 +234,7 @@ static void operators_keep_the_order_of_the_file_zscore_first(void **unused)
 {
     (void)unused;
     struct config c;
-    load_text(&c, "rules:\n  - {name: r, column: errors_z, above: 3}\n"
+    load_text(&c, "rules:\n  - {name: r, when: errors_z > 3}\n"
                   "zscore: [{column: errors}, {column: spans}]\n");
     assert_int_equal(c.operator_count, 3);
     assert_string_equal(c.operators[0].operator_->name, "zscore");
@@ -329,6 +330,8 @@ static const struct {
     {"zscore: [{column: spans, histroy: 3}]", "unknown key \"histroy\"; did you mean \"history\"?"},
     {"zscore: [spans]", "c.yaml:1:10: zscore: want keys with values"},
     {"rules:", "c.yaml:1:1: rules: no value"},
+    {"rules: [{name: a, when: spans > 1}, {name: a, when: errors > 2}]",
+        "c.yaml:1:37: rules: two are called \"a\"; give one of them another name"},
 };
 
 static void every_refusal_says_where_and_what_would_be_right(void **unused)
