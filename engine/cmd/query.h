@@ -23,8 +23,9 @@ struct query {
     int64_t from_ms, to_ms;
     double number[QUERY_QUANTILES_MAX]; /* the quantiles */
     uint32_t numbers;
-    const char *subject;  /* a service or a series as given; NULL: none */
+    const char *subject;  /* a service, a series or a condition as given; NULL: none */
     struct buffer series; /* the series that it means, spelled */
+    bool misused;         /* what went wrong is how it was asked */
 };
 
 /* Print what was written and release it. */
@@ -43,5 +44,6 @@ enum status query_history(struct query *query, struct error *err) MUST_USE;
 enum status query_range(struct query *query, struct error *err) MUST_USE;
 enum status query_alerts(struct query *query, struct error *err) MUST_USE;
 enum status query_transitions(struct query *query, struct error *err) MUST_USE;
+enum status query_where(struct query *query, struct error *err) MUST_USE;
 
 #endif

@@ -377,14 +377,83 @@ static void what_fired_is_listed_with_its_state(void **unused)
     assert_null(strchr(said->out, '\x1b'));
 }
 
+static void conditions_find_the_series_that_meet_them(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *condition, *found[3];
+    } cases[] = {
+        {"service=check* and p99[1m]>50ms", {SERIES, "service=checkout"}},
+        {"spans[5m] >= 3000", {SERIES}},
+        {"p99 > 1ms", {SERIES}}, /* the pane; that of service=checkout is long past */
+        {"latency_p99_ms_z < 0", {SERIES}},
+        {"operation=* and not service=check*",
+            {"service=mail%1B%5B2J;operation=a%0Ab;kind=CLIENT"}},
+        {"absent[5m]", {"service=gone"}},
+        {"kind!=SERVER and spans[1m] > 5k", {"service=checkout"}},
+        {"p99[1m] > 1h", {NULL}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *all = json_said(QUERY(cases[i].condition, "--json"));
+        size_t wanted = 0;
+        while (wanted < 3 && cases[i].found[wanted] != NULL)
+            wanted++;
+        if (json_array_size(all) != wanted)
+            fail_msg("%s: %zu", cases[i].condition, json_array_size(all));
+        for (size_t s = 0; s < wanted; s++) {
+            bool found = false;
+            for (size_t a = 0; a < wanted; a++) {
+                const json_t *series = json_object_get(json_array_get(all, a), "series");
+                found = found || strcmp(json_string_value(series), cases[i].found[s]) == 0;
+            }
+            if (!found) fail_msg("%s: %s", cases[i].condition, cases[i].found[s]);
+        }
+        json_decref(all);
+    }
+}
+
+static void conditions_show_what_they_read(void **unused)
+{
+    (void)unused;
+    json_t *all = json_said(QUERY("spans[5m] >= 3000 and p99[5m] > 1ms", "--json"));
+    const json_t *values = json_object_get(json_array_get(all, 0), "values");
+    assert_true(json_number_value(json_object_get(values, "p99[5m]")) == 90);
+    assert_true(json_number_value(json_object_get(values, "spans[5m]")) == 3000);
+    json_decref(all);
+    const struct said *said = QUERY("spans[5m] >= 3000 and p99[5m] > 1ms and not absent[1h]");
+    assert_int_equal(said->exit_code, EXIT_DONE);
+    assert_non_null(strstr(said->out, "spans[5m]  p99[5m]  absent[1h]"));
+    assert_non_null(strstr(said->out, SERIES "       3000     90ms          no"));
+    said = QUERY("operation=* and not service=check*");
+    assert_null(strchr(said->out, '\x1b'));
+}
+
+static void a_condition_that_cannot_be_read_names_the_column(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *condition, *hint;
+    } cases[] = {
+        {"p99[1m] > 50ms and p89 > 1s", "column 20: \"p89\" is no column; the nearest are p99"},
+        {"servic=x", "column 1: \"servic\" is no column; the nearest is service"},
+        {"p99[2m] > 1s", "column 5: there is no window of 2m; there are 10s, 1m, 5m"},
+        {"spans > 1 and", "column 14: want a column, not the end"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct said *said = QUERY(cases[i].condition);
+        assert_int_equal(said->exit_code, EXIT_USAGE);
+        if (strstr(said->complaint, cases[i].hint) == NULL) fail_msg("%s", said->complaint);
+    }
+}
+
 static void wrong_usage_says_what_would_be_right(void **unused)
 {
     (void)unused;
     static const struct {
         const char *words[5], *hint;
     } cases[] = {
-        {{NULL}, "services, series, now, history, range, alerts or transitions"},
-        {{"serices"}, "services, series, now, history, range, alerts or transitions"},
+        {{NULL}, "services, series, now, history, range, alerts, transitions or a condition"},
+        {{"serices"}, "services, series, now, history, range, alerts, transitions or a condition"},
         {{"now"}, "of which series"},
         {{"services", "x"}, "one word too many"},
         {{"history", "a", "--from", "yesterday"}, "--from"},
@@ -392,6 +461,7 @@ static void wrong_usage_says_what_would_be_right(void **unused)
         {{"range", "a", "--quantile", "99"}, "from 0 to 1"},
         {{"range", "a", "--quantile", "0.5,"}, "from 0 to 1"},
         {{"range", "a", "--quantil", "0.5"}, "--quantile"},
+        {{"spans > 1", "x"}, "one word too many"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct said *said = run(&command_query, cases[i].words);
@@ -604,6 +674,9 @@ int main(void)
         cmocka_unit_test(a_range_too_long_is_refused_with_a_way_out),
         cmocka_unit_test(alerts_that_fire_are_listed),
         cmocka_unit_test(what_fired_is_listed_with_its_state),
+        cmocka_unit_test(conditions_find_the_series_that_meet_them),
+        cmocka_unit_test(conditions_show_what_they_read),
+        cmocka_unit_test(a_condition_that_cannot_be_read_names_the_column),
         cmocka_unit_test(wrong_usage_says_what_would_be_right),
         cmocka_unit_test(a_redis_that_is_not_there_is_said_so),
         cmocka_unit_test(top_shows_the_shortest_window_by_rate),
