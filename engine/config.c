@@ -259,7 +259,7 @@ static enum status read_failed(const char *path, struct error *err)
 }
 
 /* At most one byte more than is taken, so that the limit shows. */
-static enum status file_read(const char *path, struct buffer *out, struct error *err)
+enum status config_read_file(const char *path, struct buffer *out, struct error *err)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) return read_failed(path, err);
@@ -286,7 +286,7 @@ enum status config_load(
         return status;
     }
     struct buffer text = {0};
-    enum status status = file_read(path, &text, err);
+    enum status status = config_read_file(path, &text, err);
     if (status == ST_OK)
         status = config_load_bytes(config, path, buffer_bytes(&text), settings, err);
     buffer_release(&text);

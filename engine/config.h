@@ -148,6 +148,8 @@ enum status config_load(struct config *config, const char *path, const char *con
 enum status config_load_bytes(struct config *config, const char *origin, struct bytes text,
     const char *const *settings, struct error *err) MUST_USE;
 void config_release(struct config *config);
+/* Append a file's text. returns  ST_OK, also for one byte more than is taken; ST_FATAL: it cannot be read */
+enum status config_read_file(const char *path, struct buffer *out, struct error *err) MUST_USE;
 /*
  * `base` but for the keys that `text` gives.
  *
