@@ -4,12 +4,10 @@
 
 #include "engine/base/option.h"
 #include "engine/cmd/cmd.h"
-#include "sinks/tls_files.h"
 
 struct rules_command {
     struct texts set;
     const char *config, *at, *series, *rule, *redis, *prefix;
-    struct tls_files tls;
 };
 
 extern const struct command command_rules;

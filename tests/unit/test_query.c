@@ -4,7 +4,6 @@
  */
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
-#include "engine/cmd/cmd.h"
 #include "engine/cmd/sheet.h"
 #include "operators/sketch.h"
 #include "sinks/redis_read.h"
@@ -12,6 +11,7 @@
 #include "sinks/store.h"
 #include "tests/support/random.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/run_command.h"
 #include "tests/support/sample_output.h"
 
 #include <math.h>
@@ -138,48 +138,11 @@ static int stop(void **unused)
     return 0;
 }
 
-struct said {
-    int exit_code;
-    char out[1 << 18];
-    char complaint[4096];
-};
-
-static void read_back(FILE *file, char *into, size_t room)
-{
-    rewind(file);
-    size_t size = fread(into, 1, room - 1, file);
-    into[size] = '\0';
-    fclose(file);
-}
-
-/* Run a command with NULL-terminated words, and take what it says. */
-static const struct said *run(const struct command *command, const char *const *words)
-{
-    static struct said said;
-    char *argv[32] = {(char *)command->name};
-    int argc = 1;
-    for (; words[argc - 1] != NULL; argc++)
-        argv[argc] = (char *)words[argc - 1];
-    FILE *out = tmpfile(), *complaint = tmpfile();
-    fflush(NULL);
-    int kept_out = dup(1), kept_complaint = dup(2);
-    dup2(fileno(out), 1);
-    dup2(fileno(complaint), 2);
-    said.exit_code = command->run(argc, argv);
-    fflush(NULL);
-    dup2(kept_out, 1);
-    dup2(kept_complaint, 2);
-    close(kept_out);
-    close(kept_complaint);
-    read_back(out, said.out, sizeof(said.out));
-    read_back(complaint, said.complaint, sizeof(said.complaint));
-    return &said;
-}
-
 #define QUERY(...) \
-    run(&command_query, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
+    run_command(   \
+        &command_query, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
 #define TOP(...) \
-    run(&command_top, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
+    run_command(&command_top, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
 
 static json_t *json_said(const struct said *said)
 {
@@ -464,7 +427,7 @@ static void wrong_usage_says_what_would_be_right(void **unused)
         {{"spans > 1", "x"}, "one word too many"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct said *said = run(&command_query, cases[i].words);
+        const struct said *said = run_command(&command_query, cases[i].words);
         assert_int_equal(said->exit_code, EXIT_USAGE);
         assert_non_null(strstr(said->complaint, cases[i].hint));
     }
@@ -475,12 +438,12 @@ static void a_redis_that_is_not_there_is_said_so(void **unused)
     (void)unused;
     static const char *const words[] = {
         "--redis", "redis://:hunter2@127.0.0.1:1", "services", NULL};
-    const struct said *said = run(&command_query, words);
+    const struct said *said = run_command(&command_query, words);
     assert_int_equal(said->exit_code, EXIT_FAILED);
     assert_non_null(strstr(said->complaint,
         "cannot connect to redis://127.0.0.1:1: Connection refused; is Redis running"));
     assert_null(strstr(said->complaint, "hunter2"));
-    said = run(&command_top, words + 2);
+    said = run_command(&command_top, words + 2);
     assert_int_equal(said->exit_code, EXIT_USAGE);
 }
 
@@ -589,10 +552,10 @@ static void the_documented_dashboard_user_may_read_all_and_write_nothing(void **
     struct error err;
     snprintf(url, sizeof(url), "redis://dashboard:look@127.0.0.1:%d", server.port);
     const char *const words[] = {"--redis", url, "--once", NULL};
-    assert_int_equal(run(&command_top, words)->exit_code, EXIT_DONE);
+    assert_int_equal(run_command(&command_top, words)->exit_code, EXIT_DONE);
     const char *const range[] = {
         "--redis", url, "range", SERIES, "--from", "1714564800", "--to", "1714573800", NULL};
-    assert_int_equal(run(&command_query, range)->exit_code, EXIT_DONE);
+    assert_int_equal(run_command(&command_query, range)->exit_code, EXIT_DONE);
 
     struct store_config config = {
         .url = url, .prefix = "weir", .timeout_ns = 5 * NS_PER_S, .plan = 1, .alerts_max = 1};
