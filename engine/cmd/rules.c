@@ -41,7 +41,7 @@ static const char rules_help[] =
     "for it: every part of the condition, with its value.\n"
     "\n"
     "  --config FILE    whose rules and Redis are meant\n"
-    "  --series SERIES  as `weir query series` prints it\n"
+    "  --series SERIES  as `weir query series` prints it, or a service for service=NAME\n"
     "  --at TIME        RFC 3339, Unix seconds or milliseconds, or so long ago: -1h30m [now]\n"
     "  --rule NAME      this rule only [all]\n"
     "  --redis URL, --prefix TEXT\n"

@@ -26,6 +26,7 @@ struct evaluation {
     struct redis_read *read;
     struct past past;
     struct read_list transitions;
+    struct buffer series; /* spelled, where a service was given */
     int64_t at_ms;
 };
 
@@ -140,6 +141,20 @@ static void print_verdict(const struct evaluation *e, const struct rule *r, enum
             duration_print(held * NS_PER_MS).text, duration_print(r->for_ns).text);
 }
 
+/* Whether a transition is of the rule and the series; most are not, as a look at the text tells. */
+static bool is_about(const struct evaluation *e, const struct rule *r, const struct read_item *item)
+{
+    struct bytes text = item->value, named = e->past.series;
+    if (memmem(text.data, text.size, named.data, named.size) == NULL) return false;
+    json_t *alert = json_loadb((const char *)text.data, text.size, 0, NULL);
+    const char *rule = json_string_value(json_object_get(alert, "rule"));
+    const char *series = json_string_value(json_object_get(alert, "series"));
+    bool same = rule != NULL && series != NULL && strcmp(rule, r->name) == 0 &&
+                bytes_are(e->past.series, series);
+    json_decref(alert);
+    return same;
+}
+
 /* The transition that weir itself had said last by then. */
 static void print_said(const struct evaluation *e, const struct rule *r)
 {
@@ -147,13 +162,7 @@ static void print_said(const struct evaluation *e, const struct rule *r)
     for (size_t i = 0; i < e->transitions.count; i++) {
         const struct read_item *item = &e->transitions.item[i];
         if (item->at_ms > e->at_ms || (last != NULL && item->at_ms < last->at_ms)) continue;
-        json_t *alert = json_loadb((const char *)item->value.data, item->value.size, 0, NULL);
-        const char *rule = json_string_value(json_object_get(alert, "rule"));
-        const char *series = json_string_value(json_object_get(alert, "series"));
-        bool same = rule != NULL && series != NULL && strcmp(rule, r->name) == 0 &&
-                    bytes_are(e->past.series, series);
-        if (same) last = item;
-        json_decref(alert);
+        if (is_about(e, r, item)) last = item;
     }
     if (last == NULL) return;
     printf("  said last: %.*s at %s\n", (int)last->field.size, (const char *)last->field.data,
@@ -202,9 +211,18 @@ static enum status choose_time(struct evaluation *e, struct error *err)
     return ST_OK;
 }
 
+/* A service stands for its own series. */
+static struct bytes series_asked(struct evaluation *e)
+{
+    const char *series = e->options->series;
+    if (strchr(series, '=') != NULL) return bytes_of(series);
+    series_name_append(&e->series, bytes_of("service"), bytes_of(series), true);
+    return buffer_bytes(&e->series);
+}
+
 static enum status evaluate(struct evaluation *e, struct error *err)
 {
-    struct bytes series = bytes_of(e->options->series);
+    struct bytes series = series_asked(e);
     enum status status = past_read(&e->past, e->read, &e->plan, series, e->at_ms, reach_ms(e), err);
     if (status == ST_OK)
         status = redis_read_transitions(e->read, TRANSITIONS_READ, &e->transitions, err);
@@ -257,6 +275,7 @@ int rules_eval(const struct rules_command *options)
     code = status == ST_OK ? EXIT_DONE : command_failed(&command_rules, &err, code);
     past_release(&e->past);
     read_list_release(&e->transitions);
+    buffer_release(&e->series);
     redis_read_close(e->read);
     config_release(&e->config);
     free(e);

@@ -52,6 +52,7 @@ static void what_may_change_does_and_the_rest_stays(void **unused)
     struct error err;
     fixture_init(&f, begin, NULL);
     file_write(&f, "quantiles: [0.9, 0.95]\nlimits: {series: 20, message_bytes: 2MiB}\npane: 5s\n"
+                   "lateness: 40s\n"
                    "threads: {combine: 3}\nlog: {level: debug}\n"
                    "rules: [{name: slow, when: p90 > 1ms}]\nzscore: []\n");
     struct live *before = f.live;
@@ -64,6 +65,7 @@ static void what_may_change_does_and_the_rest_stays(void **unused)
     assert_int_equal(now->operator_count, 1);
     assert_true(now->quantiles.number[0] == 0.9);
     assert_int_equal(now->pane_ns, f.config.pane_ns);
+    assert_int_equal(now->lateness_ns, f.config.lateness_ns);
     assert_int_equal(now->threads.combine, 1);
     assert_int_equal(f.live->plan->fingerprint, f.plan.fingerprint);
     fixture_release(&f);

@@ -384,6 +384,8 @@ static void eval_shows_every_part_with_its_value(void **unused)
     assert_non_null(strstr(said->complaint, "Redis knows of no series service=zz"));
     said = RULES("eval", "--config", path, "--redis", h.server.unix_url, "--series", "service=a");
     assert_said(said, EXIT_DONE, "service=a as of 2023-11-15T01:00:00Z\n\nslow: ");
+    said = RULES("eval", "--config", path, "--redis", h.server.unix_url, "--series", "a");
+    assert_said(said, EXIT_DONE, "service=a as of 2023-11-15T01:00:00Z\n\nslow: ");
     said = RULES("eval", "--config", path, "--series", "service=a", "--at", "noon");
     assert_said(said, EXIT_USAGE, "--at noon is no time");
     hour_close(&h);

@@ -276,6 +276,25 @@ static void any_text_comes_back_as_it_was(void **unused)
     bench_plan_release(&bench);
 }
 
+/* Absence is told by lateness, so a re-run must go by that of the log, not by the worker's own. */
+static void lateness_comes_from_the_log_with_what_it_needs(void **unused)
+{
+    (void)unused;
+    struct bench_plan bench;
+    struct buffer text = {0};
+    struct settings *settings;
+    struct error err;
+    settings_of("lateness: 10m\nmax_ahead: 20m\n", &text);
+    bench_plan_init(&bench, "max_ahead: 5m\n");
+    if (settings_read(&settings, &bench.plan, buffer_bytes(&text), &err) != ST_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(settings->config.lateness_ns, 600 * BENCH_S);
+    assert_int_equal(settings->plan.config->lateness_ns, 600 * BENCH_S);
+    settings_free(settings);
+    buffer_release(&text);
+    bench_plan_release(&bench);
+}
+
 static void settings_of_a_newer_weir_are_refused_by_name(void **unused)
 {
     (void)unused;
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(an_alert_of_a_rule_that_is_taken_out_is_resolved_once),
         cmocka_unit_test(a_rule_that_stays_keeps_its_state),
         cmocka_unit_test(any_text_comes_back_as_it_was),
+        cmocka_unit_test(lateness_comes_from_the_log_with_what_it_needs),
         cmocka_unit_test(settings_of_a_newer_weir_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
