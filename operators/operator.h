@@ -64,7 +64,8 @@ struct window_operator {
     /*
      * Advance one series by one final row.
      *
-     * row      a pane's row, or a rolling window's; an operator takes those that it was made for
+     * row      of a pane, of a slice of history, or of a rolling window; an operator takes those that
+     *          it was made for
      * out      zeroed by the caller; an operator with nothing to say leaves it alone
      * fails    never: no allocation, no I/O, no clock, so a re-run gives the same bytes
      * threads  one at a time per series
