@@ -127,7 +127,8 @@ static bool begins_anew(
     cell_merge(&plan->layout, slices_at(&series->level[0], pane, &plan->layout, pool), cell, pool);
     memset(series->states, 0, 8); /* the first word of a z-score counts the panes it has seen */
     ((unsigned char *)series->states)[0] = 40;
-    windows_close(&closing, series);
+    windows_merge(&closing, series);
+    windows_say(&closing, series);
     return ((const unsigned char *)series->states)[0] == 1;
 }
 
