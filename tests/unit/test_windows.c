@@ -140,7 +140,7 @@ static void a_series_that_was_idle_for_long_begins_anew(void **unused)
     bench_plan_init(&bench, "pane: 10s\nwindows: []\nviews: [[operation]]\nhistory: []\n"
                             "limits: {series_idle: 1h}\nzscore: [{column: rate_per_s}]\n");
     const struct operator_instance *zscore = &bench.plan.config->operators[0];
-    struct series series = {.closed_pane = PANE_NONE};
+    struct series series = {.closed_pane = PANE_NONE, .concerned = 1};
     series.states = calloc(1, zscore->operator_->state_bytes(zscore->self));
     assert_false(begins_anew(&bench, &series, &pool, 1000));
     assert_false(begins_anew(&bench, &series, &pool, 1360)); /* an hour later to the pane */
