@@ -1,12 +1,14 @@
 /* What fires together: one alert, whatever the order in which the partitions tell of it. */
-#include "engine/fleet.h"
 #include "engine/base/memory.h"
-#include "tests/support/cmocka.h"
+#include "engine/fleet.h"
 #include "tests/support/random.h"
 
-#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 enum { PARTITIONS = 3 };
 
@@ -188,7 +190,7 @@ static void neither_order_nor_restarts_can_be_seen(void **unused)
     enum { MOMENTS = 40, ROUNDS = 20 };
     struct buffer wanted = {0};
     for (uint64_t round = 0; round < ROUNDS; round++) {
-        struct random words = random_of(11), order = random_of(round);
+        struct random words = random_from(11), order = random_from(round);
         struct fleet *fleet = fleet_new(PARTITIONS);
         struct records records = {0};
         int64_t told[PARTITIONS] = {0};
