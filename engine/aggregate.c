@@ -1,7 +1,9 @@
 #include "engine/aggregate.h"
 
 #include "engine/aggregate_state.h"
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/judging.h"
 
 #include <stdlib.h>
 
@@ -18,6 +20,7 @@ struct aggregate *aggregate_new(const struct plan *plan, uint32_t partition)
     a->next_pane = PANE_NONE;
     a->empty = cell_new(&plan->layout, &a->pool);
     series_table_init(&a->series, plan, partition, &a->pool);
+    if (partition == FLEET_PARTITION) a->fleet = fleet_new(plan->partitions);
     return a;
 }
 
@@ -31,6 +34,7 @@ void aggregate_free(struct aggregate *a)
     free(a->clock);
     free(a->totals.total);
     settings_free(a->settings);
+    fleet_free(a->fleet);
     free(a);
 }
 
@@ -55,9 +59,27 @@ int64_t aggregate_watermark(const struct aggregate *a)
     return is_behind(a) ? a->next_pane * a->plan->pane_ns : a->watermark_ns;
 }
 
-bool aggregate_ended(const struct aggregate *a)
+static bool has_closed_all(const struct aggregate *a)
 {
     return a->ended && !is_behind(a);
+}
+
+bool aggregate_ended(const struct aggregate *a)
+{
+    return has_closed_all(a) && (a->fleet == NULL || fleet_ended(a->fleet));
+}
+
+int64_t aggregate_sent_ms(const struct aggregate *a)
+{
+    return a->sent_ms;
+}
+
+void aggregate_telling(const struct aggregate *a, struct partial_telling *telling)
+{
+    bool any = a->next_pane != PANE_NONE;
+    *telling = (struct partial_telling){.partition = a->series.partition,
+        .closed_ns = any ? a->next_pane * a->plan->pane_ns : WATERMARK_NONE,
+        .ended = has_closed_all(a)};
 }
 
 void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts)
@@ -68,6 +90,7 @@ void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts
     counts->series = a->series.count;
     counts->series_active = a->series.actives;
     counts->bytes = a->pool.held;
+    counts->untold = a->fleet == NULL ? 0 : fleet_dropped(a->fleet);
 }
 
 /* The first pane there is to close: the oldest that holds anything, or where the watermark is. */
@@ -213,13 +236,26 @@ static int64_t panes_kept(const struct plan *plan)
     return (widest_ns + plan->allowed_lateness_ns) / plan->pane_ns + 2;
 }
 
+/* How far the pane's end is behind the newest partial: more than patience asks for is our own lag. */
+static int64_t closing_lag(const struct aggregate *a)
+{
+    if (a->plan->config->time == TIME_RECORDS) return 0;
+    int64_t lag_ns = a->sent_ms * NS_PER_MS - (a->next_pane + 1) * a->plan->pane_ns;
+    return lag_ns > 0 ? lag_ns : 0;
+}
+
 static void close_next(struct aggregate *a, struct records *records)
 {
     struct closing closing = aggregate_closing(a, records);
     closing_captured(a, &closing);
+    closing.lag_ns = closing_lag(a);
     apply_late(a, &closing);
     for (size_t i = 0; i < a->series.actives; i++)
-        windows_close(&closing, a->series.active[i]);
+        windows_merge(&closing, a->series.active[i]);
+    if (windows_score(&closing)) judging_score(&closing, &a->series);
+    for (size_t i = 0; i < a->series.actives; i++)
+        windows_say(&closing, a->series.active[i]);
+    buffer_release(&closing.text);
     a->counts.rows_final += closing.rows_final;
     a->counts.rows_revised += closing.rows_revised;
 
@@ -328,5 +364,7 @@ enum status aggregate_apply(
         advance(a, records);
         say_provisional(a, before_ms, records);
     }
+    if (status <= ST_SKIP && a->fleet != NULL)
+        fleet_decide(a->fleet, a->sent_ms, a->plan->fingerprint, records);
     return status;
 }

@@ -17,8 +17,7 @@ struct transition {
     struct alert
         alert; /* texts borrowed from `self` or `text`; id, series, sent_ms left to the engine */
     struct buffer
-        *text;     /* the engine's, empty: room for what has to be written out; NULL: say nothing */
-    bool together; /* may become one alert with what fires beside it */
+        *text; /* the engine's, empty: room for what has to be written out; NULL: say nothing */
 };
 
 /* What an operator is made for: the plan around it. */

@@ -78,7 +78,6 @@ static void turn(const struct rule *r, const struct rule_state *s,
         .value = value,
         .condition = &r->condition};
     out->happened = true;
-    out->together = r->together;
     out->alert = (struct alert){
         .rule = bytes_of(r->name),
         .state = (enum alert_state)s->state,
@@ -87,6 +86,7 @@ static void turn(const struct rule *r, const struct rule_state *s,
         .value = first < 0 ? NAN : value[first],
         .since_ns = s->since_ns,
         .at_ns = moment->end_ns,
+        .together = r->together,
     };
     alert_wording_fill(&r->wording, &facts, bytes_of(r->severity), out);
 }

@@ -4,6 +4,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/combine.h"
+#include "engine/fleet.h"
 #include "schemas/decoder.h"
 
 #include <stdlib.h>
@@ -115,6 +116,24 @@ static void keep_alerts(struct rehearsal *r)
     records_reset(&r->records);
 }
 
+/* What fires in a partition goes to the one that looks at all series, as engine/aggregate_stage.c sends it. */
+static enum status tell(struct rehearsal *r, uint32_t partition, int64_t now_ns, struct error *err)
+{
+    struct buffer partial = {0};
+    struct partial_telling telling;
+    const struct partial_header header = {
+        .plan = r->plan->fingerprint, .sent_ms = now_ns / NS_PER_MS};
+    aggregate_telling(r->aggregate[partition], &telling);
+    telling.alerts = buffer_bytes(&r->records.told);
+    partial_put_header(&partial, &header);
+    partial_put_telling(&partial, &telling);
+    buffer_reset(&r->records.told);
+    enum status status =
+        aggregate_apply(r->aggregate[FLEET_PARTITION], buffer_bytes(&partial), &r->records, err);
+    buffer_release(&partial);
+    return status;
+}
+
 /* End the epoch: partials go to their partitions, and what follows from them is kept. */
 static enum status flush(struct rehearsal *r, int64_t now_ns, struct error *err)
 {
@@ -128,8 +147,10 @@ static enum status flush(struct rehearsal *r, int64_t now_ns, struct error *err)
     struct bytes partial;
     enum status status = ST_OK;
     combine_flush(r->combine, &walk);
-    while (status == ST_OK && combine_next(r->combine, &walk, &partition, &partial))
+    while (status == ST_OK && combine_next(r->combine, &walk, &partition, &partial)) {
         status = aggregate_apply(r->aggregate[partition], partial, &r->records, err);
+        if (status == ST_OK) status = tell(r, partition, now_ns, err);
+    }
     combine_reset(r->combine);
     r->clock.committed = r->clock.position;
     keep_alerts(r);

@@ -110,7 +110,7 @@ static void a_rule_without_for_fires_at_once_and_resolves(void **unused)
     assert_true(bytes_are(w.said.alert.severity, "page"));
     assert_true(bytes_are(w.said.alert.condition, "error_ratio > 5%"));
     assert_true(w.said.alert.value == 0.06);
-    assert_false(w.said.together);
+    assert_false(w.said.alert.together);
     assert_true(awake(&w));
     assert_false(pane(&w, 30, 0.5));
     assert_true(pane(&w, 40, 0.01));
@@ -410,7 +410,7 @@ static void alerts_are_labelled_and_annotated(void **unused)
               " annotations: {summary: '{{ service }}: {{ value }} of {{ spans }} fail, limit "
               "{{ limit }}',\n  runbook: 'https://wiki/{{ name }}'}}");
     assert_true(pane(&w, 10, 0.25));
-    assert_true(w.said.together);
+    assert_true(w.said.alert.together);
     assert_true(bytes_are(w.said.alert.labels,
         "{\"alertname\":\"e\",\"severity\":\"page\",\"service\":\"checkout\",\"kind\":\"SERVER\","
         "\"team\":\"shop \\\"A\\\"\",\"operation\":\"POST /cart of checkout\"}"));

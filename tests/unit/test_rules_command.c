@@ -153,6 +153,22 @@ static void absence_and_attributes_can_be_tested(void **unused)
         EXIT_DONE, "ok    gone: 3 as expected\n");
 }
 
+static void what_fires_together_is_said_once_for_a_service(void **unused)
+{
+    (void)unused;
+    assert_said(
+        tested("rules: [{name: slow, when: p50 > 500ms, together: true}]\n"
+               "tests:\n  - name: two services\n    series:\n"
+               "      - {of: {service: a, operation: x}, spans: 5x30, latency: 10msx10 1sx5 10ms}\n"
+               "      - {of: {service: b, operation: x}, spans: 5x30, latency: 10msx10 1sx5 10ms}\n"
+               "    alerts:\n"
+               "      - {at: 1m50s, rule: slow, series: service=a}\n"
+               "      - {at: 1m50s, rule: slow, series: service=b}\n"
+               "      - {at: 2m40s, state: resolved, rule: slow}\n"
+               "      - {at: 2m40s, state: resolved, rule: slow}\n"),
+        EXIT_DONE, "ok    two services: 4 as expected\n");
+}
+
 static void what_cannot_be_run_is_said_with_its_place(void **unused)
 {
     (void)unused;
@@ -412,6 +428,7 @@ int main(void)
         cmocka_unit_test(only_says_which_rules_are_looked_at),
         cmocka_unit_test(a_config_may_be_tested),
         cmocka_unit_test(absence_and_attributes_can_be_tested),
+        cmocka_unit_test(what_fires_together_is_said_once_for_a_service),
         cmocka_unit_test(what_cannot_be_run_is_said_with_its_place),
         cmocka_unit_test(names_in_a_file_steer_no_terminal),
         cmocka_unit_test(eval_says_of_the_past_what_aggregate_said),
