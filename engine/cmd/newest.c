@@ -16,14 +16,18 @@ size_t newest_end(const struct read_list *list, size_t from)
 
 static void add_row(struct newest *newest, const struct read_item *item)
 {
-    char width[DURATION_TEXT_BYTES];
-    int64_t width_ns = 0;
-    snprintf(width, sizeof(width), "%.*s", (int)item->field.size, (const char *)item->field.data);
-    if (newest->count == NEWEST_ROWS_MAX || !duration_parse(width, &width_ns)) return;
+    char field[DURATION_TEXT_BYTES];
+    int64_t named_ns = 0;
+    snprintf(field, sizeof(field), "%.*s", (int)item->field.size, (const char *)item->field.data);
+    if (newest->count == NEWEST_ROWS_MAX || strcmp(field, "open") == 0) return;
     json_t *row = json_loadb((const char *)item->value.data, item->value.size, 0, NULL);
-    newest->row[newest->count].width_ns = width_ns;
-    newest->row[newest->count].end_ms = (int64_t)json_integer_value(json_object_get(row, "end_ms"));
-    newest->row[newest->count++].row = row;
+    int64_t start_ms = json_integer_value(json_object_get(row, "start_ms"));
+    int64_t end_ms = json_integer_value(json_object_get(row, "end_ms"));
+    size_t at = newest->count++;
+    newest->row[at].is_window = duration_parse(field, &named_ns);
+    newest->row[at].width_ns = (end_ms - start_ms) * NS_PER_MS;
+    newest->row[at].end_ms = end_ms;
+    newest->row[at].row = row;
 }
 
 void newest_read(struct newest *newest, const struct read_list *list, size_t from, size_t to)
@@ -67,7 +71,8 @@ static double value_of(const struct newest *newest, const struct terms *terms,
     int64_t newest_ms = INT64_MIN;
     for (size_t i = 0; i < newest->count; i++) {
         int64_t width_ns = newest->row[i].width_ns, end_ms = newest->row[i].end_ms;
-        if (term->window_ns != 0 && term->window_ns != width_ns) continue;
+        bool is_of = newest->row[i].is_window && term->window_ns == width_ns;
+        if (term->window_ns != 0 && !is_of) continue;
         if (end_ms + 2 * width_ns / NS_PER_MS <= now_ms || end_ms <= newest_ms) continue;
         const json_t *row = newest->row[i].row;
         double found = term->kind == TERM_ANOMALY ? level_most(row, terms, columns)

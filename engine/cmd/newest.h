@@ -14,6 +14,8 @@ struct newest {
     int64_t seen_ms;     /* end of its newest pane */
     size_t count;
     struct {
+        bool
+            is_window; /* the pane or a rolling window; else a slice that only has scores to tell */
         int64_t width_ns, end_ms;
         json_t *row;
     } row[NEWEST_ROWS_MAX];

@@ -102,6 +102,7 @@ static double newest_value(
 {
     for (size_t i = 0; i < past->newest.count; i++) {
         int64_t end_ms = past->newest.row[i].end_ms;
+        if (!past->newest.row[i].is_window) continue;
         if (past->newest.row[i].width_ns / NS_PER_MS != window->width_ms) continue;
         if (end_ms != round_down(window->at_ms, window->hop_ms)) continue;
         return newest_member(past->newest.row[i].row, column);

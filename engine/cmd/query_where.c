@@ -109,7 +109,7 @@ static void learn_rows(struct learned *l, const struct newest *newest)
     for (size_t i = 0; i < newest->count; i++) {
         const char *name;
         json_t *value;
-        learn_width(l, newest->row[i].width_ns);
+        if (newest->row[i].is_window) learn_width(l, newest->row[i].width_ns);
         json_object_foreach(newest->row[i].row, name, value)
         {
             if (json_is_number(value) || json_is_null(value)) learn_column(l, name);

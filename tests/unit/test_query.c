@@ -391,6 +391,29 @@ static void conditions_show_what_they_read(void **unused)
     assert_null(strchr(said->out, '\x1b'));
 }
 
+/* Wherever a row among the newest has them. */
+static void scores_are_read_from_any_row(void **unused)
+{
+    (void)unused;
+    char row[256];
+    int64_t end_ms = NOON + 60000 * SLICES;
+    snprintf(row, sizeof(row),
+        "{\"start_ms\":%lld,\"end_ms\":%lld,\"spans\":1,\"errors_level\":1,\"latency_level\":2}",
+        (long long)end_ms - 60000, (long long)end_ms);
+    freeReplyObject(redis_server_do(&server, "HSET weir:now:%s scored %s", SERIES, row));
+    static const char *const met[] = {"anomaly(any) >= page", "anomaly(latency) = page",
+        "anomaly(errors) = notice and spans[1m] = 600"};
+    for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
+        json_t *all = json_said(QUERY(met[i], "--json"));
+        assert_int_equal(json_array_size(all), 1);
+        json_decref(all);
+    }
+    json_t *none = json_said(QUERY("anomaly(errors) >= page", "--json"));
+    assert_int_equal(json_array_size(none), 0);
+    json_decref(none);
+    freeReplyObject(redis_server_do(&server, "HDEL weir:now:%s scored", SERIES));
+}
+
 static void a_condition_that_cannot_be_read_names_the_column(void **unused)
 {
     (void)unused;
@@ -639,6 +662,7 @@ int main(void)
         cmocka_unit_test(what_fired_is_listed_with_its_state),
         cmocka_unit_test(conditions_find_the_series_that_meet_them),
         cmocka_unit_test(conditions_show_what_they_read),
+        cmocka_unit_test(scores_are_read_from_any_row),
         cmocka_unit_test(a_condition_that_cannot_be_read_names_the_column),
         cmocka_unit_test(wrong_usage_says_what_would_be_right),
         cmocka_unit_test(a_redis_that_is_not_there_is_said_so),
