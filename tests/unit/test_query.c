@@ -395,12 +395,13 @@ static void conditions_show_what_they_read(void **unused)
 static void scores_are_read_from_any_row(void **unused)
 {
     (void)unused;
-    char row[256];
+    char line[512];
     int64_t end_ms = NOON + 60000 * SLICES;
-    snprintf(row, sizeof(row),
-        "{\"start_ms\":%lld,\"end_ms\":%lld,\"spans\":1,\"errors_level\":1,\"latency_level\":2}",
-        (long long)end_ms - 60000, (long long)end_ms);
-    freeReplyObject(redis_server_do(&server, "HSET weir:now:%s scored %s", SERIES, row));
+    snprintf(line, sizeof(line),
+        "HSET weir:now:%s scored {\"start_ms\":%lld,\"end_ms\":%lld,\"spans\":1,"
+        "\"errors_level\":1,\"latency_level\":2}",
+        SERIES, (long long)end_ms - 60000, (long long)end_ms);
+    freeReplyObject(redis_server_do(&server, line));
     static const char *const met[] = {"anomaly(any) >= page", "anomaly(latency) = page",
         "anomaly(errors) = notice and spans[1m] = 600"};
     for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
@@ -411,7 +412,7 @@ static void scores_are_read_from_any_row(void **unused)
     json_t *none = json_said(QUERY("anomaly(errors) >= page", "--json"));
     assert_int_equal(json_array_size(none), 0);
     json_decref(none);
-    freeReplyObject(redis_server_do(&server, "HDEL weir:now:%s scored", SERIES));
+    freeReplyObject(redis_server_do(&server, "HDEL weir:now:" SERIES " scored"));
 }
 
 static void a_condition_that_cannot_be_read_names_the_column(void **unused)
