@@ -13,6 +13,7 @@
  *         out of it after 0.18; it is read where scope_spans is absent, as the collector does.
  */
 #include "schemas/decoder.h"
+#include "schemas/otlp_error.h"
 #include "schemas/wire.h"
 
 #include <stdio.h>
@@ -377,7 +378,8 @@ static uint64_t duration_of(const struct fields *f)
     return duration_ns < SPAN_DURATION_NS_MAX ? duration_ns : SPAN_DURATION_NS_MAX;
 }
 
-static void span_fill(const struct reader *r, const struct fields *f, struct span *span)
+static void span_fill(
+    const struct reader *r, const struct fields *f, struct wire wire, struct span *span)
 {
     span->service = r->service;
     span->operation = text_cut(f->name);
@@ -388,6 +390,7 @@ static void span_fill(const struct reader *r, const struct fields *f, struct spa
     span->duration_ns = duration_of(f);
     span->kind = f->kind < KIND_COUNT ? (uint8_t)f->kind : KIND_UNSPECIFIED;
     span->failed = f->code == STATUS_ERROR;
+    if (span->failed) span->error = otlp_error(wire, r->out);
     for (uint32_t k = 0; k < r->keys; k++)
         r->out->attribute[span->attributes + k] = r->of_span[k];
 }
@@ -410,7 +413,7 @@ static bool span_read(struct reader *r, struct wire wire)
     }
     struct span *span = spans_append(r->out);
     if (span == NULL) return false;
-    span_fill(r, &f, span);
+    span_fill(r, &f, wire, span);
     return true;
 }
 
