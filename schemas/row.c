@@ -1,5 +1,6 @@
 #include "schemas/row.h"
 
+#include "schemas/exemplar.h"
 #include "schemas/format.h"
 #include "schemas/series_name.h"
 #include "schemas/wire.h"
@@ -18,7 +19,10 @@ enum {
     ROW_COLUMN,
     ROW_SKETCH,
     ROW_RECORD_MS,
-    ROW_SENT_MS
+    ROW_SENT_MS,
+    ROW_EXEMPLAR,
+    ROW_ERROR_KIND,
+    ROW_ERRORS_ELSE
 };
 enum {
     ALERT_ID = 1,
@@ -92,6 +96,11 @@ void row_encode(
     if (row->sketch.size != 0) wire_put_bytes(out, ROW_SKETCH, row->sketch);
     if (row->record_ms != 0) wire_put_sint(out, ROW_RECORD_MS, row->record_ms);
     if (row->sent_ms != 0) wire_put_sint(out, ROW_SENT_MS, row->sent_ms);
+    for (uint32_t i = 0; i < row->exemplars; i++)
+        exemplar_encode(&row->exemplar[i], ROW_EXEMPLAR, out);
+    for (uint32_t i = 0; i < row->error_kinds; i++)
+        error_kind_encode(&row->error_kind[i], ROW_ERROR_KIND, out);
+    if (row->errors_else != 0) wire_put_uint(out, ROW_ERRORS_ELSE, row->errors_else);
     wire_close(out, mark);
 }
 
@@ -113,7 +122,7 @@ void alert_encode(const struct alert *alert, uint64_t plan, struct buffer *out)
 }
 
 /* What a field's type must be, and where its value goes: one line a field in the tables below. */
-enum slot_type { SLOT_TIME, SLOT_FLAG, SLOT_ENUM, SLOT_NUMBER, SLOT_BYTES, SLOT_ID };
+enum slot_type { SLOT_TIME, SLOT_COUNT, SLOT_FLAG, SLOT_ENUM, SLOT_NUMBER, SLOT_BYTES, SLOT_ID };
 
 struct slot {
     enum slot_type type;
@@ -136,6 +145,9 @@ static bool slot_fill(const struct slot *slot, const struct wire_field *field, v
     case SLOT_TIME:
         *(int64_t *)to = wire_zigzag(field->value);
         return *(int64_t *)to >= 0;
+    case SLOT_COUNT:
+        *(uint64_t *)to = field->value;
+        return true;
     case SLOT_FLAG:
         *(bool *)to = field->value != 0;
         return true;
@@ -166,6 +178,7 @@ static const struct slot row_slots[] = {
     [ROW_SKETCH] = {SLOT_BYTES, offsetof(struct row, sketch), ROW_SKETCH_BYTES_MAX},
     [ROW_RECORD_MS] = {SLOT_TIME, offsetof(struct row, record_ms), 0},
     [ROW_SENT_MS] = {SLOT_TIME, offsetof(struct row, sent_ms), 0},
+    [ROW_ERRORS_ELSE] = {SLOT_COUNT, offsetof(struct row, errors_else), 0},
 };
 
 static const struct slot alert_slots[] = {
@@ -210,12 +223,21 @@ static bool column_decode(struct wire wire, struct column_value *column)
 
 static bool row_field(const struct wire *wire, const struct wire_field *field, struct output *out)
 {
-    if (field->number != ROW_COLUMN) {
-        if (field->number >= sizeof(row_slots) / sizeof(row_slots[0])) return true;
-        return slot_fill(&row_slots[field->number], field, &out->row);
-    }
-    if (field->type != WIRE_BYTES || out->columns == COLUMN_COUNT) return false;
-    return column_decode(wire_inside(wire, field->bytes), &out->column[out->columns++]);
+    struct row *row = &out->row;
+    if (field->number >= sizeof(row_slots) / sizeof(row_slots[0])) return true;
+    if (field->number != ROW_COLUMN && field->number != ROW_EXEMPLAR &&
+        field->number != ROW_ERROR_KIND)
+        return slot_fill(&row_slots[field->number], field, row);
+
+    if (field->type != WIRE_BYTES) return false;
+    struct wire inside = wire_inside(wire, field->bytes);
+    if (field->number == ROW_EXEMPLAR)
+        return row->exemplars < EXEMPLARS_MAX &&
+               exemplar_decode(inside, &row->exemplar[row->exemplars++]);
+    if (field->number == ROW_ERROR_KIND)
+        return row->error_kinds < ERROR_KINDS_MAX &&
+               error_kind_decode(inside, &row->error_kind[row->error_kinds++]);
+    return out->columns < COLUMN_COUNT && column_decode(inside, &out->column[out->columns++]);
 }
 
 static bool alert_field(const struct wire_field *field, struct alert *alert)

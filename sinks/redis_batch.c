@@ -290,7 +290,7 @@ void redis_batch_about(struct redis_batch *batch)
 {
     const struct store_config *config = batch->config;
     redis_key(&batch->key, config->prefix, "about", (struct bytes){0});
-    begin(batch, 14, "HSET");
+    begin(batch, 16, "HSET");
     buffer_reset(&batch->value);
     buffer_print(&batch->value, "%d", REDIS_LAYOUT_VERSION);
     about_field(batch, "version");
@@ -307,4 +307,7 @@ void redis_batch_about(struct redis_batch *batch)
     buffer_reset(&batch->value);
     buffer_print(&batch->value, "%u", config->sketch_scale);
     about_field(batch, "sketch_scale");
+    buffer_reset(&batch->value);
+    buffer_print(&batch->value, "%s", config->trace_link == NULL ? "" : config->trace_link);
+    about_field(batch, "trace_link");
 }

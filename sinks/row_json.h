@@ -20,6 +20,16 @@ void row_json(const struct output *output, int64_t now_ms, struct buffer *out);
 /* Append an alert as it stands among the active ones. */
 void row_json_alert(const struct alert *alert, struct buffer *out);
 
+/*
+ * Append traces as an array of {"trace_id","kind","duration_ms"}, and "link" where there is one.
+ *
+ * trace_link  the template, as of engine/base/trace_link.h; empty: without links
+ */
+void row_json_exemplars(const struct exemplar *exemplar, uint32_t exemplars, const char *trace_link,
+    struct buffer *out);
+/* Append error kinds as an array of {"type","message","count","trace_id"}. */
+void row_json_error_kinds(const struct error_kind *kind, uint32_t kinds, struct buffer *out);
+
 void row_json_number(double number, struct buffer *out);
 /* Append `text` as a JSON string; bytes that are not UTF-8 become U+FFFD. */
 void row_json_text(struct bytes text, struct buffer *out);

@@ -42,11 +42,13 @@ static const char query_help[] =
     "       weir query now SERIES|SERVICE       newest rows, one column a window\n"
     "       weir query history SERIES|SERVICE   closed slices of a range\n"
     "       weir query range SERIES|SERVICE     any quantile of a range, from stored sketches\n"
+    "       weir query errors SERIES|SERVICE    how spans failed, in the widest window\n"
+    "       weir query traces SERIES|SERVICE    slow, failed and typical traces of it\n"
     "       weir query alerts                   what fires now\n"
     "       weir query transitions              what fired and was resolved in a range\n"
     "\n"
     "A series is spelled as `weir query series` prints it; a service stands for its series\n"
-    "service=NAME, and for all its series with `now` and `series`.\n"
+    "service=NAME, and for all its series with `now`, `series`, `errors` and `traces`.\n"
     "\n"
     "  --from TIME        RFC 3339, Unix seconds or milliseconds, or so long ago: -1h30m [-1h]\n"
     "  --to TIME          likewise [now]\n"
@@ -110,8 +112,7 @@ static enum status find_services(
     return ST_OK;
 }
 
-/* The series that `query` is about: the one spelled, those of a service, or all. */
-static enum status find_series(
+enum status query_find_series(
     const struct query *query, struct read_list *series, struct error *err)
 {
     if (query->subject != NULL && is_series(query->subject)) {
@@ -138,7 +139,7 @@ static enum status query_services(struct query *query, struct error *err)
 static enum status query_series(struct query *query, struct error *err)
 {
     struct read_list list = {0};
-    enum status status = find_series(query, &list, err);
+    enum status status = query_find_series(query, &list, err);
     if (status == ST_OK) print_index(query, &list, "series");
     read_list_release(&list);
     return status;
@@ -179,9 +180,10 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
         json_object_update_missing(names, row[r]);
     }
     const char *name;
-    json_t *unused;
-    json_object_foreach(names, name, unused)
+    json_t *value;
+    json_object_foreach(names, name, value)
     {
+        if (json_is_array(value)) continue; /* shown by `errors` and `traces` */
         sheet_cell(&sheet, bytes_of(name));
         for (size_t r = 0; r < rows; r++)
             value_cell(&sheet, name, json_object_get(row[r], name));
@@ -197,8 +199,7 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
     sheet_release(&sheet);
 }
 
-/* The end of the items that begin at `from` and are of one series. */
-static size_t same_series(const struct read_list *list, size_t from)
+size_t query_same_series(const struct read_list *list, size_t from)
 {
     size_t to = from + 1;
     while (to < list->count && bytes_equal(list->item[to].name, list->item[from].name))
@@ -225,7 +226,7 @@ static void print_rows(const struct query *query, const struct read_list *list)
 {
     struct buffer out = {0};
     for (size_t from = 0, to; from < list->count; from = to) {
-        to = same_series(list, from);
+        to = query_same_series(list, from);
         if (query->json) {
             now_object(list, from, to, &out);
             continue;
@@ -242,7 +243,7 @@ static void print_rows(const struct query *query, const struct read_list *list)
 static enum status query_now(struct query *query, struct error *err)
 {
     struct read_list series = {0}, rows = {0};
-    enum status status = find_series(query, &series, err);
+    enum status status = query_find_series(query, &series, err);
     if (status == ST_OK) status = redis_read_now(query->read, &series, &rows, err);
     if (status == ST_OK) print_rows(query, &rows);
     read_list_release(&series);
@@ -262,6 +263,8 @@ static const struct question_kind {
     {"now", SUBJECT_MUST, query_now},
     {"history", SUBJECT_MUST, query_history},
     {"range", SUBJECT_MUST, query_range},
+    {"errors", SUBJECT_MUST, query_errors},
+    {"traces", SUBJECT_MUST, query_traces},
     {"alerts", SUBJECT_NONE, query_alerts},
     {"transitions", SUBJECT_NONE, query_transitions},
 };
@@ -312,7 +315,8 @@ static enum status check_quantiles(struct query *query, struct error *err)
 static const struct question_kind *check(
     struct query *query, const struct arguments *arguments, struct error *err)
 {
-    static const char all[] = "services, series, now, history, range, alerts or transitions";
+    static const char all[] =
+        "services, series, now, history, range, errors, traces, alerts or transitions";
     const struct question_kind *kind = NULL;
     if (arguments->count == 0) {
         error_set(err, ST_FATAL, 0, "say what: %s", all);

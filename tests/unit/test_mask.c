@@ -44,7 +44,7 @@ static void numbers_become_one_placeholder(void **unused)
     expect("[1, 2, 3]", "[<num>]");
     expect("[1, 2, 3, 4, 5]", "[<num>]");
     expect("1, x", "<num>, x");
-    expect("5,6abc7 left", "<num>,<num>abc7 left");
+    expect("5,6abc7 left", "<num>,<id> left");
 }
 
 static void ids_become_one_placeholder(void **unused)

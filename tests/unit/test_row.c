@@ -30,6 +30,30 @@ static const struct columns columns = {.name = {
                                            [COLUMN_SCORE] = "latency_p50_ms_z",
                                        }};
 
+static void random_trace(struct random *random, uint8_t *id)
+{
+    for (int i = 0; i < 16; i++)
+        id[i] = (uint8_t)random_next(random);
+}
+
+static void random_traces(struct random *random, struct row *row)
+{
+    row->exemplars = (uint32_t)random_below(random, EXEMPLARS_MAX + 1);
+    for (uint32_t i = 0; i < row->exemplars; i++) {
+        row->exemplar[i].kind = (uint8_t)random_below(random, 3);
+        row->exemplar[i].duration_ns = random_octave_ns(random);
+        random_trace(random, row->exemplar[i].trace_id);
+    }
+    row->error_kinds = (uint32_t)random_below(random, ERROR_KINDS_MAX + 1);
+    for (uint32_t i = 0; i < row->error_kinds; i++) {
+        row->error_kind[i].type = bytes_of(random_coin(random) ? "TimeoutError" : "");
+        row->error_kind[i].message = bytes_of(random_coin(random) ? "after <num>ms" : "");
+        row->error_kind[i].count = 1 + random_below(random, 1000);
+        random_trace(random, row->error_kind[i].trace_id);
+    }
+    row->errors_else = random_coin(random) ? random_below(random, 1000) : 0;
+}
+
 static struct row random_row(struct random *random)
 {
     struct row row = {
@@ -49,11 +73,31 @@ static struct row random_row(struct random *random)
         else
             row_set_number(&row, c, (double)(int64_t)random_next(random) / 1e12);
     }
+    random_traces(random, &row);
     return row;
+}
+
+static void assert_same_traces(const struct row *a, const struct row *b)
+{
+    assert_int_equal(a->exemplars, b->exemplars);
+    for (uint32_t i = 0; i < a->exemplars; i++) {
+        assert_int_equal(a->exemplar[i].kind, b->exemplar[i].kind);
+        assert_int_equal(a->exemplar[i].duration_ns, b->exemplar[i].duration_ns);
+        assert_memory_equal(a->exemplar[i].trace_id, b->exemplar[i].trace_id, 16);
+    }
+    assert_int_equal(a->error_kinds, b->error_kinds);
+    for (uint32_t i = 0; i < a->error_kinds; i++) {
+        assert_true(bytes_equal(a->error_kind[i].type, b->error_kind[i].type));
+        assert_true(bytes_equal(a->error_kind[i].message, b->error_kind[i].message));
+        assert_int_equal(a->error_kind[i].count, b->error_kind[i].count);
+        assert_memory_equal(a->error_kind[i].trace_id, b->error_kind[i].trace_id, 16);
+    }
+    assert_int_equal(a->errors_else, b->errors_else);
 }
 
 static void assert_same_row(const struct row *row, const struct output *output)
 {
+    assert_same_traces(row, &output->row);
     assert_true(bytes_equal(row->series, output->row.series));
     assert_int_equal(row->start_ns, output->row.start_ns);
     assert_int_equal(row->end_ns, output->row.end_ns);
@@ -93,6 +137,26 @@ static void a_row_comes_back_as_it_was(void **unused)
     buffer_release(&out);
 }
 
+static void assert_protobuf_traces(const struct row *row, const Weir__Row *read)
+{
+    assert_int_equal(read->n_exemplar, row->exemplars);
+    for (uint32_t i = 0; i < row->exemplars; i++) {
+        assert_int_equal((int)read->exemplar[i]->kind, row->exemplar[i].kind);
+        assert_int_equal(read->exemplar[i]->duration_ns, row->exemplar[i].duration_ns);
+        assert_int_equal(read->exemplar[i]->trace_id.len, 16);
+        assert_memory_equal(read->exemplar[i]->trace_id.data, row->exemplar[i].trace_id, 16);
+    }
+    assert_int_equal(read->n_error_kind, row->error_kinds);
+    for (uint32_t i = 0; i < row->error_kinds; i++) {
+        assert_true(bytes_are(row->error_kind[i].type, read->error_kind[i]->type));
+        assert_true(bytes_are(row->error_kind[i].message, read->error_kind[i]->message));
+        assert_int_equal(read->error_kind[i]->count, row->error_kind[i].count);
+        assert_int_equal(read->error_kind[i]->trace_id.len, 16);
+        assert_memory_equal(read->error_kind[i]->trace_id.data, row->error_kind[i].trace_id, 16);
+    }
+    assert_int_equal(read->errors_else, row->errors_else);
+}
+
 static void protobuf_reads_the_same_row(void **unused)
 {
     (void)unused;
@@ -114,6 +178,7 @@ static void protobuf_reads_the_same_row(void **unused)
         assert_int_equal((int)read->row->status, (int)row.status);
         assert_int_equal(read->row->sketch.len, row.sketch.size);
         assert_int_equal(read->row->sent_ms, row.sent_ms);
+        assert_protobuf_traces(&row, read->row);
         struct output output;
         struct error err;
         assert_int_equal(output_decode(buffer_bytes(&out), &output, &err), ST_OK);
