@@ -2,7 +2,8 @@
  * otlp_proto: OpenTelemetry traces as protobuf, read in place.
  *
  *   1. Only what a span keeps is read. All else is passed over by its length, so what is nested
- *      deeper is never entered, however deep, and is not checked either.
+ *      deeper is never entered, however deep, and is not checked either. A failed span keeps more:
+ *      see schemas/otlp_error.h.
  *   2. Fields come in any order and messages in any number of pieces: the last scalar wins, the
  *      pieces of a message add up.
  *   3. A known field number under another wire type is an unknown field, and so passed over.
@@ -378,8 +379,7 @@ static uint64_t duration_of(const struct fields *f)
     return duration_ns < SPAN_DURATION_NS_MAX ? duration_ns : SPAN_DURATION_NS_MAX;
 }
 
-static void span_fill(
-    const struct reader *r, const struct fields *f, struct wire wire, struct span *span)
+static void span_fill(const struct reader *r, const struct fields *f, struct span *span)
 {
     span->service = r->service;
     span->operation = text_cut(f->name);
@@ -390,7 +390,6 @@ static void span_fill(
     span->duration_ns = duration_of(f);
     span->kind = f->kind < KIND_COUNT ? (uint8_t)f->kind : KIND_UNSPECIFIED;
     span->failed = f->code == STATUS_ERROR;
-    if (span->failed) span->error = otlp_error(wire, r->out);
     for (uint32_t k = 0; k < r->keys; k++)
         r->out->attribute[span->attributes + k] = r->of_span[k];
 }
@@ -399,6 +398,14 @@ static void attributes_clear(const struct reader *r, struct bytes *attribute)
 {
     for (uint32_t k = 0; k < r->keys; k++)
         attribute[k] = (struct bytes){0};
+}
+
+/* What only failed spans are asked is read from the start again, so that others pay nothing for it. */
+static bool error_read(struct reader *r, struct wire wire, struct span *span)
+{
+    const uint8_t *fault = otlp_error(wire, r->out, &span->error);
+    if (fault != NULL) r->fault = fault;
+    return fault == NULL;
 }
 
 static bool span_read(struct reader *r, struct wire wire)
@@ -413,8 +420,8 @@ static bool span_read(struct reader *r, struct wire wire)
     }
     struct span *span = spans_append(r->out);
     if (span == NULL) return false;
-    span_fill(r, &f, wire, span);
-    return true;
+    span_fill(r, &f, span);
+    return !span->failed || error_read(r, wire, span);
 }
 
 /* Spans of one scope: what they did not say themselves, the scope says, else the resource. */

@@ -12,12 +12,11 @@
  *            error.type, http.response.status_code, http.status_code, rpc.grpc.status_code
  *   message  exception.message of that event, else the status message
  *
- * What is malformed inside of an event, a status or an attribute is as good as absent: the span was
- * taken without it.
+ * Of one key the first that has a text wins, of events the last.
  *
- * span     well formed at its own level; borrowed for the call
- * returns  good until spans_reset; NULL where the span says nothing
+ * error    set; NULL where the span says nothing, else good until spans_reset
+ * returns  NULL; or the byte that is malformed, in an event, a status or an attribute
  */
-const struct span_error *otlp_error(struct wire span, struct spans *out);
+const uint8_t *otlp_error(struct wire span, struct spans *out, const struct span_error **error);
 
 #endif
