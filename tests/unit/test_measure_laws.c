@@ -820,6 +820,47 @@ static void a_report_says_what_the_spans_were(void **unused)
     run(law_report);
 }
 
+/*
+ * Of the failed traces of two series together, the four whose hashes are least: those that failed in
+ * both are in both lists, so what fails along one path is recognised by what it shares.
+ */
+static void series_that_fail_in_the_same_traces_keep_the_same_ones(void **unused)
+{
+    (void)unused;
+    enum { FAILED = 200, MOST = 4 };
+    static struct bench b;
+    static uint8_t id[FAILED][TRACE_BYTES];
+    struct row row[2] = {{.end_ns = 1}, {.end_ns = 1}};
+    uint32_t shared = 0;
+    bench_open(&b, &measuring, 1);
+    void *cell[2] = {bench_cell(&b), bench_cell(&b)};
+    for (int i = 0; i < FAILED; i++) { /* one in four fails in one of them only */
+        struct span span = {.trace_id = id[i], .failed = true, .duration_ns = (uint64_t)i};
+        memcpy(id[i], &(uint64_t){random_next(&b.random)}, sizeof(uint64_t));
+        for (int c = 0; c < 2; c++) {
+            if (i % 4 != 0 || i / 4 % 2 == c) cell_fold(&b.layout, cell[c], &span, &b.pool);
+        }
+    }
+    for (int c = 0; c < 2; c++)
+        cell_report(&b.layout, cell[c], &row[c]);
+    for (int i = 0; i < FAILED; i++) {
+        int less = 0, in[2] = {0};
+        for (int o = 0; o < FAILED; o++)
+            less += trace_hash(id[o]) < trace_hash(id[i]);
+        for (int c = 0; c < 2; c++) {
+            for (uint32_t e = 0; e < row[c].exemplars; e++)
+                in[c] += row[c].exemplar[e].kind == EXEMPLAR_ERROR &&
+                         memcmp(row[c].exemplar[e].trace_id, id[i], TRACE_BYTES) == 0;
+        }
+        if (less < MOST && i % 4 != 0) assert_true(in[0] == 1 && in[1] == 1);
+        shared += in[0] == 1 && in[1] == 1;
+    }
+    assert_in_range(shared, 2, MOST);
+    bench_free(&b, cell[0]);
+    bench_free(&b, cell[1]);
+    bench_close(&b);
+}
+
 /* The bytes are what schemas/measures.proto describes. */
 
 /* The traces in order of their hashes, with the lists they must be in. */
@@ -984,6 +1025,7 @@ int main(void)
         cmocka_unit_test(lists_that_are_too_long_are_refused),
         cmocka_unit_test(kinds_that_cannot_be_are_refused),
         cmocka_unit_test(a_report_says_what_the_spans_were),
+        cmocka_unit_test(series_that_fail_in_the_same_traces_keep_the_same_ones),
         cmocka_unit_test(bytes_are_what_the_proto_says),
         cmocka_unit_test(a_row_can_carry_the_sketch),
         cmocka_unit_test(the_table_is_in_order),
