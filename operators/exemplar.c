@@ -8,10 +8,11 @@
  *   1. A trace counts once, by its slowest span; in `failed` by its slowest failed span.
  *   2. Equal durations and equal hashes are in order of the trace id. So each list is a function of
  *      the set of spans: whatever is among the first of all is among the first of any part it is in.
- *   3. The hash has no seed and is the same everywhere. So series that fail in the same traces tend
- *      to keep the same ones: of n traces that fail in both, the least hash is in both lists if it is
- *      in one of them, and of two lists the share of traces in common estimates that of all traces
- *      (the k least values, or MinHash). What fails along one call path is recognised by that.
+ *   3. The hash has no seed and is the same everywhere, so series that fail in the same traces keep
+ *      the same ones. Take the four failed traces of two series together whose hashes are least:
+ *      those of them that failed in both are in both lists. So the share that two lists have in
+ *      common estimates the share that the series have, and what fails along one call path is known
+ *      by it.
  *
  * source  Cohen and Kaplan, Summarizing data using bottom-k sketches, 2007
  */
@@ -119,6 +120,8 @@ static void note_limits(struct exemplars *e)
 
 static void put(struct exemplars *e, enum list list, const struct trace *trace, struct pool *pool)
 {
+    if (list == SLOW && trace->ns < e->slow_ns) return;
+    if (list == TYPICAL && hash_of(trace->id) > ~e->typical_hash) return;
     uint32_t i = place_of(e, list, trace);
     if (i == list_max[list]) return;
     if (i == e->count[list]) {
