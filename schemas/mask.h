@@ -2,19 +2,23 @@
  * What a failure says, with what differs from one time to the next taken out, so that failures of one
  * kind read alike.
  *
- * From left to right, what stands at a place is the first of these that it can be. Words are letters
- * and digits; nothing but a quoted text begins or ends inside a word.
+ * From left to right, what stands at a place is the first of these that it can be. A word is a run of
+ * ASCII letters and digits; all but a quoted text begin where a word does, and end where one ends.
  *
- *   <str>    text in ' " or `; four words or more are prose, and masked like all else
  *   <uuid>   8-4-4-4-12 hexadecimal digits
  *   <email>  x@y.z
  *   <time>   2024-05-01, 2024/05/01, with or without a time after T or a blank; 12:00:00, 12:00:00.5Z
- *   <ip>     1.2.3.4, with or without a port; ::1 and other IPv6
+ *   <ip>     1.2.3.4, with or without a port; ::1 and other IPv6 with a decimal digit in it
+ *   <str>    text in ' " or `, not in the middle of a word; four words or more are prose, and are
+ *            masked like all else
+ *   <num>    a word of digits, with . or , between groups of them
  *   <hex>    0x7fff
- *   <num>    a word of digits, with . or , between groups of them; in other words digits at the
- *            start, and three or more elsewhere: 250ms is <num>ms, utf8 is itself
- *   <id>     a word of hexadecimal digits, 6 or more with a decimal one among them, or 16 or more; a
- *            word of letters and digits in turns, or 20 or more of both
+ *   <id>     a word of hexadecimal digits: 6 or more with a decimal one among them, or 16 or more; any
+ *            word with digits of 20 bytes or more, or of 5 or more where letters and digits change
+ *            three times, a digit at the start being the first change
+ *
+ * In other words only digits at the start become <num>, and three or more elsewhere: 250ms is <num>ms,
+ * utf8 is itself.
  *
  * Placeholders of one kind that follow each other, with nothing but blanks, commas and semicolons
  * between, are one: lists of any length read alike.
