@@ -79,6 +79,8 @@ struct config {
     int64_t
         score_ns; /* width of the slices that anomalies are scored on: a resolution of `history` */
 
+    const char *trace_link; /* as engine/base/trace_link.h has it; "": none */
+
     int64_t lateness_ns;
     int64_t skew_ns;
     int64_t allowed_lateness_ns;

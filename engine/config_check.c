@@ -2,6 +2,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
 #include "engine/base/quantity.h"
+#include "engine/base/trace_link.h"
 #include "engine/config.h"
 #include "engine/metrics.h"
 #include "engine/without.h"
@@ -251,6 +252,15 @@ static enum status check_redis_url(const struct config *c, struct error *err)
     return check_redis_files(c, address.is_tls, err);
 }
 
+static enum status check_trace_link(const struct config *c, struct error *err)
+{
+    const char *why = "";
+    if (trace_link_is_good(c->trace_link, &why)) return ST_OK;
+    return config_error(c, "trace_link", err,
+        "\"%s\" %s, as in http://jaeger:16686/trace/{trace_id}", node_show(c->trace_link).text,
+        why);
+}
+
 static enum status check_listen(const struct config *c, struct error *err)
 {
     struct error why;
@@ -382,6 +392,7 @@ enum status config_check(const struct config *config, struct error *err)
         check_encoding,
         check_start,
         check_redis_url,
+        check_trace_link,
         check_listen,
         check_time,
         check_windows,

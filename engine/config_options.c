@@ -56,6 +56,9 @@ const struct option config_options[] = {
     KEY("score_every", DURATION, score_ns, "1m",
         "width of the windows that anomalies are scored on: a resolution of `history`"),
 
+    KEY("trace_link", TEXT, trace_link, "",
+        "where a trace can be looked at: a URL with {trace_id} in it; empty: no links"),
+
     KEY("lateness", DURATION, lateness_ns, "30s", "how long a pane waits for spans"),
     KEY("skew", DURATION, skew_ns, "5s", "how far a span may end after its record's timestamp"),
     KEY("allowed_lateness", DURATION, allowed_lateness_ns, "5m",

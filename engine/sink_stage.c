@@ -100,6 +100,7 @@ static enum status store_open(struct sink_stage *s, struct error *err)
     struct store_config store = {.url = config->redis.url,
         .tls = {config->redis.ca_file, config->redis.certificate_file, config->redis.key_file},
         .prefix = config->redis.prefix,
+        .trace_link = config->trace_link,
         .timeout_ns = config->redis.timeout_ns,
         .plan = s->worker->plan->fingerprint,
         .pane_ns = config->pane_ns,

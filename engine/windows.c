@@ -197,14 +197,14 @@ static void close_slice(struct closing *c, struct series *series, uint32_t level
         c->captured_level[level], slice != NULL);
 }
 
-/* Minimum and maximum cannot be subtracted: take them again from the slices. */
-static void sum_refold(
-    const struct closing *c, void *sum, const struct slices *slices, int64_t newest, uint32_t count)
+/* Take what cannot be subtracted again from the slices that are left. */
+static void sum_refold(const struct closing *c, void *sum, uint32_t which,
+    const struct slices *slices, int64_t newest, uint32_t count)
 {
-    cell_refold_begin(&c->plan->layout, sum, c->pool);
+    cell_refold_begin(&c->plan->layout, sum, which, c->pool);
     for (int64_t i = newest - count + 1; i <= newest; i++) {
         struct slice *slice = slices_find(slices, i);
-        if (slice != NULL) cell_refold(&c->plan->layout, sum, slice->cell, c->pool);
+        if (slice != NULL) cell_refold(&c->plan->layout, sum, which, slice->cell, c->pool);
     }
 }
 
@@ -226,20 +226,21 @@ static void roll_sum(struct closing *c, struct series *series, uint32_t w)
     struct slice *in = slices_find(slices, newest);
     struct slice *gone = slices_find(slices, newest - window->slices);
     void **sum = &series->sum[w];
+    uint32_t again = 0;
     if (in != NULL) {
         if (*sum == NULL) *sum = cell_new(&c->plan->layout, c->pool);
         cell_merge(&c->plan->layout, *sum, in->cell, c->pool);
     }
     if (gone != NULL) {
         assert(*sum != NULL);
-        cell_subtract(&c->plan->layout, *sum, gone->cell, c->pool);
+        again = cell_subtract(&c->plan->layout, *sum, gone->cell, c->pool);
     }
     if (*sum == NULL) return;
     if (!slices_within(slices, newest, window->slices)) {
         cell_free(&c->plan->layout, *sum, c->pool);
         *sum = NULL;
-    } else if (gone != NULL) {
-        sum_refold(c, *sum, slices, newest, window->slices);
+    } else if (again != 0) {
+        sum_refold(c, *sum, again, slices, newest, window->slices);
     }
 }
 

@@ -172,7 +172,7 @@ struct alert {
     bool changed;  /* firing before: its members are others now */
     struct member member[MEMBERS_MAX]; /* the likely cause first */
     uint32_t members;
-    uint32_t members_in_all;
+    uint64_t members_in_all;
 };
 
 /* One record of the rows topic, as read back: everything borrows from the record. */

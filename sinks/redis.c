@@ -30,6 +30,7 @@ static void redis_close(void *self)
     redis_link_release(&store->link);
     buffer_release(&store->key);
     free((char *)store->config.prefix);
+    free((char *)store->config.trace_link);
     free((char *)store->config.tls.ca);
     free((char *)store->config.tls.certificate);
     free((char *)store->config.tls.key);
@@ -49,6 +50,7 @@ static enum status redis_open(void **self, const struct store_config *config, st
     store->config = *config;
     store->config.url = NULL; /* it may hold a password */
     store->config.prefix = memory_text(config->prefix, strlen(config->prefix));
+    store->config.trace_link = copy(config->trace_link == NULL ? "" : config->trace_link);
     store->config.tls = (struct tls_files){
         copy(config->tls.ca), copy(config->tls.certificate), copy(config->tls.key)};
     struct store_history *history = memory_zeroed(config->histories + 1, sizeof(*history));

@@ -177,6 +177,13 @@ static void put_alert_event(
     uint64_t entries = batch->config->alerts_max == 0 ? 1 : batch->config->alerts_max;
     char value[32] = "";
     if (!isnan(alert->value)) snprintf(value, sizeof(value), "%.17g", alert->value);
+    size_t errors, members;
+    buffer_reset(&batch->value);
+    row_json_exemplars(alert->exemplar, alert->exemplars, batch->config->trace_link, &batch->value);
+    errors = batch->value.size;
+    row_json_error_kinds(alert->error_kind, alert->error_kinds, &batch->value);
+    members = batch->value.size;
+    row_json_members(alert, &batch->value);
     const struct {
         const char *name;
         struct bytes value;
@@ -190,6 +197,9 @@ static void put_alert_event(
         {"value", bytes_of(value)},
         {"labels", row_json_object(alert->labels)},
         {"annotations", row_json_object(alert->annotations)},
+        {"exemplars", {batch->value.data, errors}},
+        {"errors", {batch->value.data + errors, members - errors}},
+        {"members", {batch->value.data + members, batch->value.size - members}},
     };
     int count = sizeof(fields) / sizeof(fields[0]);
 
@@ -216,7 +226,7 @@ static void put_alert_event(
 static void put_alert(
     struct redis_batch *batch, const struct store_batch *records, const struct alert *alert)
 {
-    put_alert_event(batch, records, alert);
+    if (!alert->changed) put_alert_event(batch, records, alert); /* it fires on, with others */
     redis_key(&batch->key, batch->config->prefix, "alerts:active", (struct bytes){0});
     if (alert->state != ALERT_FIRING) {
         begin(batch, 3, "HDEL");
@@ -224,7 +234,7 @@ static void put_alert(
         return;
     }
     buffer_reset(&batch->value);
-    row_json_alert(alert, &batch->value);
+    row_json_alert(alert, batch->config->trace_link, &batch->value);
     begin(batch, 4, "HSET");
     redis_link_text(batch->link, alert->id);
     redis_link_bytes(batch->link, buffer_bytes(&batch->value));
@@ -290,7 +300,7 @@ void redis_batch_about(struct redis_batch *batch)
 {
     const struct store_config *config = batch->config;
     redis_key(&batch->key, config->prefix, "about", (struct bytes){0});
-    begin(batch, 14, "HSET");
+    begin(batch, 16, "HSET");
     buffer_reset(&batch->value);
     buffer_print(&batch->value, "%d", REDIS_LAYOUT_VERSION);
     about_field(batch, "version");
@@ -307,4 +317,7 @@ void redis_batch_about(struct redis_batch *batch)
     buffer_reset(&batch->value);
     buffer_print(&batch->value, "%u", config->sketch_scale);
     about_field(batch, "sketch_scale");
+    buffer_reset(&batch->value);
+    buffer_print(&batch->value, "%s", config->trace_link == NULL ? "" : config->trace_link);
+    about_field(batch, "trace_link");
 }

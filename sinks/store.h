@@ -28,7 +28,8 @@ struct store_config {
     const char *url; /* as sinks/redis_address.h has it */
     struct tls_files tls;
     const char *prefix;
-    int64_t timeout_ns; /* of one command */
+    const char *trace_link; /* as engine/base/trace_link.h has it; NULL or empty: none */
+    int64_t timeout_ns;     /* of one command */
     uint64_t
         plan; /* fingerprint; a store filled under another one answers ST_LOST until refilled */
     int64_t pane_ns; /* the plan's: closed panes are shown among the newest rows too; 0: none */

@@ -43,12 +43,14 @@ static const char query_help[] =
     "       weir query now SERIES|SERVICE       newest rows, one column a window\n"
     "       weir query history SERIES|SERVICE   closed slices of a range\n"
     "       weir query range SERIES|SERVICE     any quantile of a range, from stored sketches\n"
+    "       weir query errors SERIES|SERVICE    how spans failed, in the widest window\n"
+    "       weir query traces SERIES|SERVICE    slow, failed and typical traces of it\n"
     "       weir query alerts                   what fires now\n"
     "       weir query transitions              what fired and was resolved in a range\n"
     "       weir query CONDITION                series whose newest rows meet it, with its values\n"
     "\n"
     "A series is spelled as `weir query series` prints it; a service stands for its series\n"
-    "service=NAME, and for all its series with `now` and `series`.\n"
+    "service=NAME, and for all its series with `now`, `series`, `errors` and `traces`.\n"
     "\n"
     "A condition is written as in rules: service=check* and p99[5m] > 500ms. config/RULES.md says\n"
     "what it may hold.\n"
@@ -117,8 +119,7 @@ static enum status find_services(
     return ST_OK;
 }
 
-/* The series that `query` is about: the one spelled, those of a service, or all. */
-static enum status find_series(
+enum status query_find_series(
     const struct query *query, struct read_list *series, struct error *err)
 {
     if (query->subject != NULL && is_series(query->subject)) {
@@ -145,7 +146,7 @@ static enum status query_services(struct query *query, struct error *err)
 static enum status query_series(struct query *query, struct error *err)
 {
     struct read_list list = {0};
-    enum status status = find_series(query, &list, err);
+    enum status status = query_find_series(query, &list, err);
     if (status == ST_OK) print_index(query, &list, "series");
     read_list_release(&list);
     return status;
@@ -186,9 +187,10 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
         json_object_update_missing(names, row[r]);
     }
     const char *name;
-    json_t *unused;
-    json_object_foreach(names, name, unused)
+    json_t *value;
+    json_object_foreach(names, name, value)
     {
+        if (json_is_array(value)) continue; /* shown by `errors` and `traces` */
         sheet_cell(&sheet, bytes_of(name));
         for (size_t r = 0; r < rows; r++)
             value_cell(&sheet, name, json_object_get(row[r], name));
@@ -240,7 +242,7 @@ static void print_rows(const struct query *query, const struct read_list *list)
 static enum status query_now(struct query *query, struct error *err)
 {
     struct read_list series = {0}, rows = {0};
-    enum status status = find_series(query, &series, err);
+    enum status status = query_find_series(query, &series, err);
     if (status == ST_OK) status = redis_read_now(query->read, &series, &rows, err);
     if (status == ST_OK) print_rows(query, &rows);
     read_list_release(&series);
@@ -260,6 +262,8 @@ static const struct question_kind {
     {"now", SUBJECT_MUST, query_now},
     {"history", SUBJECT_MUST, query_history},
     {"range", SUBJECT_MUST, query_range},
+    {"errors", SUBJECT_MUST, query_errors},
+    {"traces", SUBJECT_MUST, query_traces},
     {"alerts", SUBJECT_NONE, query_alerts},
     {"transitions", SUBJECT_NONE, query_transitions},
 };
@@ -319,7 +323,7 @@ static const struct question_kind *check(
     struct query *query, const struct arguments *arguments, struct error *err)
 {
     static const char all[] =
-        "services, series, now, history, range, alerts, transitions or a condition";
+        "services, series, now, history, range, errors, traces, alerts, transitions or a condition";
     const struct question_kind *kind = NULL;
     if (arguments->count == 0) {
         error_set(err, ST_FATAL, 0, "say what: %s", all);

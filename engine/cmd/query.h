@@ -39,9 +39,15 @@ json_t *query_json(const struct read_item *item);
 /* Stored JSON as it is stored, so that no digit changes. */
 void query_append_stored(const struct read_item *item, struct buffer *out);
 
+/* The series that `query` is about: the one spelled, those of a service, or all. */
+enum status query_find_series(
+    const struct query *query, struct read_list *series, struct error *err) MUST_USE;
+
 /* Ask, then print: a table, or JSON. returns  as sinks/redis_read.h */
 enum status query_history(struct query *query, struct error *err) MUST_USE;
 enum status query_range(struct query *query, struct error *err) MUST_USE;
+enum status query_errors(struct query *query, struct error *err) MUST_USE;
+enum status query_traces(struct query *query, struct error *err) MUST_USE;
 enum status query_alerts(struct query *query, struct error *err) MUST_USE;
 enum status query_transitions(struct query *query, struct error *err) MUST_USE;
 enum status query_where(struct query *query, struct error *err) MUST_USE;

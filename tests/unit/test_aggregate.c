@@ -749,6 +749,67 @@ static void minimum_and_maximum_leave_the_window_with_their_slice(void **unused)
     fixture_release(&f);
 }
 
+/* The rolling row that ends then; `out` borrows from the records. */
+static void rolling_row(const struct fixture *f, int64_t end_ns, struct output *out)
+{
+    for (size_t i = 0; i < f->records.count; i++) {
+        struct bytes key, value;
+        struct error err;
+        records_get(&f->records, i, &key, &value);
+        assert_int_equal(output_decode(value, out, &err), ST_OK);
+        if (!out->is_alert && out->row.rolling && out->row.end_ns == end_ns) return;
+    }
+    fail_msg("no rolling row ends at %lld", (long long)end_ns);
+}
+
+static void give_failed(struct fixture *f, int64_t at_ns, int ms)
+{
+    struct bench_span span = {"s", "op", KIND_SERVER, at_ns, ms * 1000000, true};
+    bench_record(&f->worker, 0, at_ns, &span, 1);
+}
+
+/* Slices of 10 s in a window of 30 s: each row tells of three slices, also once the slowest has left. */
+static void traces_and_error_kinds_leave_the_window_with_their_slice(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    fixture_init(&f, plain, 1);
+    give(&f, 0, AT(1), AT(1), 900);
+    give_failed(&f, AT(2), 10);
+    give(&f, 0, AT(11), AT(11), 5);
+    give_failed(&f, AT(21), 20);
+    give(&f, 0, AT(31), AT(31), 70);
+    tick(&f, 0, AT(200));
+    epoch(&f);
+    static const struct {
+        int64_t end;
+        int slow_ms[3]; /* 0: no more */
+        uint32_t failed;
+    } want[] = {{10, {900, 10}, 1}, {20, {900, 10, 5}, 1}, {30, {900, 20, 10}, 2},
+        {40, {70, 20, 5}, 1}, {50, {70, 20}, 1}, {60, {70}, 0}};
+    for (size_t i = 0; i < COUNT(want); i++) {
+        struct output out;
+        uint32_t told = 0;
+        rolling_row(&f, AT(want[i].end), &out);
+        for (; told < 3 && want[i].slow_ms[told] != 0; told++) {
+            assert_int_equal(out.row.exemplar[told].kind, EXEMPLAR_SLOW);
+            assert_int_equal(out.row.exemplar[told].duration_ns, want[i].slow_ms[told] * 1000000);
+        }
+        for (uint32_t e = 0; e < want[i].failed; e++, told++)
+            assert_int_equal(out.row.exemplar[told].kind, EXEMPLAR_ERROR);
+        assert_int_equal(out.row.exemplar[told++].kind, EXEMPLAR_TYPICAL);
+        assert_int_equal(out.row.exemplars, told);
+        assert_int_equal(out.row.errors_else, 0);
+        uint64_t errors = 0;
+        for (uint32_t k = 0; k < out.row.error_kinds; k++) {
+            assert_true(bytes_are(out.row.error_kind[k].message, "failed after <num> ns"));
+            errors += out.row.error_kind[k].count;
+        }
+        assert_int_equal(errors, want[i].failed);
+    }
+    fixture_release(&f);
+}
+
 static void a_gap_of_years_costs_nothing(void **unused)
 {
     (void)unused;
@@ -1386,6 +1447,7 @@ int main(void)
         cmocka_unit_test(what_was_not_understood_lowers_the_capture_ratio),
         cmocka_unit_test(a_rolling_row_that_has_become_empty_is_said_once),
         cmocka_unit_test(minimum_and_maximum_leave_the_window_with_their_slice),
+        cmocka_unit_test(traces_and_error_kinds_leave_the_window_with_their_slice),
         cmocka_unit_test(a_gap_of_years_costs_nothing),
         cmocka_unit_test(time_without_series_piles_nothing_up),
         cmocka_unit_test(at_the_end_every_pane_closes),

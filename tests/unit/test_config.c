@@ -184,6 +184,31 @@ static void the_command_line_goes_before_the_file(void **unused)
     config_release(&c);
 }
 
+/* config/weir.yaml names them: each is one that is taken. */
+static void a_link_to_a_trace_is_a_template(void **unused)
+{
+    (void)unused;
+    static const char *const presets[] = {"http://jaeger:16686/trace/{trace_id}",
+        "http://zipkin:9411/zipkin/traces/{trace_id}",
+        "http://skywalking:8080/zipkin/traces/{trace_id}", "http://grafana:3000/explore?"};
+    char file[1 << 16], yaml[1200];
+    FILE *in = fopen("config/weir.yaml", "r");
+    assert_non_null(in);
+    file[fread(file, 1, sizeof(file) - 1, in)] = '\0';
+    fclose(in);
+    for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
+        struct config c;
+        char *found = strstr(file, presets[i]);
+        assert_non_null(found);
+        found[strcspn(found, " \n")] = '\0'; /* each is behind the one before it */
+        snprintf(yaml, sizeof(yaml), "trace_link: %s", found);
+        load_text(&c, yaml);
+        assert_string_equal(c.trace_link, found);
+        config_release(&c);
+        found[strlen(found)] = ' ';
+    }
+}
+
 static void brokers_may_be_a_list(void **unused)
 {
     (void)unused;
@@ -284,6 +309,9 @@ static const struct {
     {"quantiles: [.1,.2,.3,.4,.5,.6,.7,.8,.9]", "quantiles: 9 quantiles, at most 8"},
     {"thresholds: [1s, 1s]", "thresholds: 1s comes after 1s"},
     {"thresholds: [0s]", "thresholds: 0s is out of range; want 1ns to 1d"},
+    {"trace_link: jaeger/{trace_id}",
+        "c.yaml:1:13: trace_link: \"jaeger/{trace_id}\" does not begin with http:// or https://"},
+    {"trace_link: http://jaeger/trace/", "does not say where the trace id goes: write {trace_id}"},
     {"thresholds: [1ms,2ms,3ms,4ms,5ms,6ms,7ms]\napdex: 9ms", "9 thresholds (with T and 4T"},
     {"allowed_lateness: 5s", "allowed_lateness: 5s is not a whole number of panes"},
     {"max_ahead: 30s", "max_ahead: 30s is not more than lateness (30s)"},
@@ -428,6 +456,7 @@ int main(void)
         cmocka_unit_test(the_sample_file_is_complete_and_says_the_defaults),
         cmocka_unit_test(the_demo_file_loads),
         cmocka_unit_test(the_command_line_goes_before_the_file),
+        cmocka_unit_test(a_link_to_a_trace_is_a_template),
         cmocka_unit_test(brokers_may_be_a_list),
         cmocka_unit_test(kafka_settings_pass_through_with_secrets_from_the_environment),
         cmocka_unit_test(kafka_settings_of_the_command_line_go_beside_and_before_the_files),

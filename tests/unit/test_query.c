@@ -45,6 +45,7 @@ static void *open_store(void)
 {
     struct store_config config = {.url = server.unix_url,
         .prefix = "weir",
+        .trace_link = "http://jaeger/trace/{trace_id}",
         .timeout_ns = 5 * NS_PER_S,
         .plan = 0xabc,
         .pane_ns = 10 * NS_PER_S,
@@ -93,6 +94,25 @@ static void fill_slices(void *self, int64_t *applied)
     pool_release(&pool);
 }
 
+/* Of the widest window of SERIES: four traces, and error kinds with what would steer a terminal. */
+static void fill_traces(struct row *row)
+{
+    row->exemplars = 3;
+    for (uint8_t i = 0; i < 3; i++)
+        row->exemplar[i] =
+            (struct exemplar){.kind = i, .trace_id = {(uint8_t)(i + 1)}, .duration_ns = 1234567};
+    row->error_kinds = 2;
+    row->error_kind[0] = (struct error_kind){.type = bytes_of("TimeoutError"),
+        .message = bytes_of("no answer within <num> ms"),
+        .count = 31,
+        .trace_id = {0xaa}};
+    row->error_kind[1] = (struct error_kind){.type = bytes_of("500"),
+        .message = bytes_of("red \x1b[31m"),
+        .count = 5,
+        .trace_id = {0xbb}};
+    row->errors_else = 7;
+}
+
 static void fill_newest(void *self, int64_t *applied)
 {
     int64_t end_ms = NOON + 60000 * SLICES;
@@ -115,6 +135,7 @@ static void fill_newest(void *self, int64_t *applied)
     sample_number(&outputs[2], "latency_p99_ms_z", -2);
     sample_number(&outputs[2], "rate_per_s_z", 7.25);
     outputs[6].row.sketch = bytes_of("\x01");
+    fill_traces(&outputs[1].row);
     outputs[8].alert.rule = bytes_of("slow \x1b[31m");
     apply(self, outputs, sizeof(outputs) / sizeof(outputs[0]), applied);
 }
@@ -197,6 +218,36 @@ static void the_newest_rows_come_as_they_are_stored(void **unused)
     const struct said *said = QUERY("now", SERIES);
     assert_non_null(strstr(said->out, SERIES));
     assert_non_null(strstr(said->out, "latency_p99_ms_z"));
+}
+
+static void errors_and_traces_are_those_of_the_widest_window_with_links(void **unused)
+{
+    (void)unused;
+#define ZEROS "000000000000000000000000000000"
+    const struct said *said = QUERY("errors", SERIES);
+    assert_int_equal(said->exit_code, EXIT_DONE);
+    assert_non_null(strstr(said->out, "31  TimeoutError  no answer within <num> ms  "
+                                      "http://jaeger/trace/aa" ZEROS "\n"));
+    assert_non_null(strstr(said->out, "of other kinds"));
+    assert_null(strchr(said->out, '\x1b'));
+    assert_non_null(strstr(said->out, "5m"));
+
+    said = QUERY("traces", "checkout");
+    assert_non_null(strstr(said->out, "1.23457  slow     http://jaeger/trace/01" ZEROS "\n"));
+    assert_non_null(strstr(said->out, "1.23457  error    http://jaeger/trace/02" ZEROS "\n"));
+    assert_non_null(strstr(said->out, "1.23457  typical  http://jaeger/trace/03" ZEROS "\n"));
+
+    json_t *all = json_said(QUERY("errors", SERIES, "--json"));
+    const json_t *row = json_array_get(all, 0);
+    assert_string_equal(json_string_value(json_object_get(row, "window")), "5m");
+    row = json_object_get(row, "row");
+    assert_int_equal(json_integer_value(json_object_get(row, "errors_else")), 7);
+    assert_int_equal(json_array_size(json_object_get(row, "exemplars")), 3);
+    json_decref(all);
+
+    said = QUERY("now", SERIES);
+    assert_non_null(strstr(said->out, "trace_id_slow"));
+    assert_null(strstr(said->out, "exemplars"));
 }
 
 static void history_is_what_the_range_holds_whole(void **unused)
@@ -439,8 +490,12 @@ static void wrong_usage_says_what_would_be_right(void **unused)
     static const struct {
         const char *words[5], *hint;
     } cases[] = {
-        {{NULL}, "services, series, now, history, range, alerts, transitions or a condition"},
-        {{"serices"}, "services, series, now, history, range, alerts, transitions or a condition"},
+        {{NULL},
+            "services, series, now, history, range, errors, traces, alerts, transitions or a "
+            "condition"},
+        {{"serices"},
+            "services, series, now, history, range, errors, traces, alerts, transitions or a "
+            "condition"},
         {{"now"}, "of which series"},
         {{"services", "x"}, "one word too many"},
         {{"history", "a", "--from", "yesterday"}, "--from"},
@@ -654,6 +709,7 @@ int main(void)
         cmocka_unit_test(services_are_listed_newest_first),
         cmocka_unit_test(series_are_listed_of_one_service_or_all),
         cmocka_unit_test(the_newest_rows_come_as_they_are_stored),
+        cmocka_unit_test(errors_and_traces_are_those_of_the_widest_window_with_links),
         cmocka_unit_test(history_is_what_the_range_holds_whole),
         cmocka_unit_test(a_resolution_that_is_not_kept_names_those_that_are),
         cmocka_unit_test(a_range_has_the_quantiles_of_its_spans),
