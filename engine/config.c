@@ -222,6 +222,7 @@ bool config_same(const struct config *a, const struct config *b, const struct op
     case OPTION_FLAG:
     case OPTION_DURATIONS:
     case OPTION_NUMBERS:
+    case OPTION_PAIRS:
     case OPTION_NODE:
         break;
     }

@@ -51,6 +51,12 @@ struct window_operator {
     /* Check the options once they are filled in, find the columns it reads, name those it writes. */
     enum status (*prepare)(void *self, const struct operator_context *context, struct error *err);
 
+    /*
+     * What its states mean: equal for two configs of which one can go on from the other's states,
+     * as an objective goes on from counts however it is changed. NULL: only from an equal config's.
+     */
+    uint64_t (*meaning)(const void *self);
+
     /* Whether it has anything to do with a series, by its name. Without: it has no state there. NULL: with all. */
     bool (*concerns)(const void *self, struct bytes series);
     size_t (*state_bytes)(

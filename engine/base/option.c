@@ -140,6 +140,25 @@ static enum status set_values(const struct option *option, const struct node *no
     return ST_OK;
 }
 
+static enum status set_pairs(const struct option *option, const struct node *node,
+    struct pairs *field, struct pool *pool, struct error *err)
+{
+    if (node->kind != NODE_MAP)
+        return refuse_kind(option->key, node, "names with values, as in {name: value}", err);
+    if (node->count > OPTION_LIST_MAX)
+        return node_error(node, option->key, err, "%zu entries, at most %d are taken", node->count,
+            OPTION_LIST_MAX);
+    *field = (struct pairs){.pair = pool_take(pool, (node->count + 1) * sizeof(struct pair))};
+    for (const struct node *entry = node->first; entry != NULL; entry = entry->next) {
+        if (entry->kind != NODE_TEXT) return refuse_kind(option->key, entry, "a single value", err);
+        if (node_is_null(entry))
+            return node_error_at_key(
+                entry, err, "%s: no value; write one, or leave the key out", entry->key);
+        field->pair[field->count++] = (struct pair){entry->key, entry->text};
+    }
+    return ST_OK;
+}
+
 static enum status option_set(const struct option *option, const struct node *node, void *self,
     struct pool *pool, struct error *err)
 {
@@ -152,6 +171,8 @@ static enum status option_set(const struct option *option, const struct node *no
     case OPTION_DURATIONS:
     case OPTION_NUMBERS:
         return set_values(option, node, field, pool, err);
+    case OPTION_PAIRS:
+        return set_pairs(option, node, field, pool, err);
     default:
         break;
     }
@@ -272,7 +293,7 @@ enum status options_choose(const struct option *options, const struct node *map,
 static bool is_shaped(enum option_type type)
 {
     return type == OPTION_TEXTS || type == OPTION_DURATIONS || type == OPTION_NUMBERS ||
-           type == OPTION_NODE;
+           type == OPTION_PAIRS || type == OPTION_NODE;
 }
 
 static enum status choose_fallback(const struct option *option, const struct node *map,

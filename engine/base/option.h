@@ -16,7 +16,7 @@
 
 enum {
     OPTIONS_MAX = 96,     /* in one table */
-    OPTION_LIST_MAX = 64, /* entries of one TEXTS, DURATIONS or NUMBERS */
+    OPTION_LIST_MAX = 64, /* entries of one TEXTS, DURATIONS, NUMBERS or PAIRS */
 };
 
 enum option_type {
@@ -30,6 +30,7 @@ enum option_type {
     OPTION_TEXTS,     /* struct texts: a list of texts, or one */
     OPTION_DURATIONS, /* struct durations */
     OPTION_NUMBERS,   /* struct numbers */
+    OPTION_PAIRS,     /* struct pairs: a map of names to texts */
     OPTION_NODE,      /* a shape of its own: the table's owner reads it from the chosen node */
 };
 
@@ -55,6 +56,15 @@ struct durations {
 
 struct numbers {
     double *number;
+    size_t count;
+};
+
+struct pair {
+    const char *name, *text; /* owned by the config */
+};
+
+struct pairs {
+    struct pair *pair;
     size_t count;
 };
 
