@@ -27,8 +27,8 @@ static uint64_t pairs_signature(const struct pairs *pairs)
 {
     uint64_t hash = pairs->count;
     for (size_t i = 0; i < pairs->count; i++) {
-        hash = hash_mix(hash, text_signature(pairs->pair[i].name));
-        hash = hash_mix(hash, text_signature(pairs->pair[i].text));
+        hash = hash_mix(hash, text_signature(pairs->key[i]));
+        hash = hash_mix(hash, text_signature(pairs->text[i]));
     }
     return hash;
 }

@@ -73,6 +73,12 @@ struct window_operator {
     void (*step)(const void *self, void *state, struct row *row, struct transition *out);
 
     /*
+     * Late spans of a pane that is closed, as a row of nothing but them; before any row of the pane
+     * in which they arrived. NULL: what was counted stays.
+     */
+    void (*amend)(const void *self, void *state, const struct row *late);
+
+    /*
      * Scorers: all or none of the next three. Before any row of a closing is made, each series'
      * slice of `score_every` is observed, also one without spans; then the fleet is looked at; then
      * `step` gets the same row again and fills its columns from what `observe` and `judge` left.
@@ -91,7 +97,10 @@ struct window_operator {
     /* Whether a silent series must be closed and observed on all the same. NULL: never. */
     bool (*awake)(const void *self, const void *state);
 
-    /* The operator is taken out of the config: end what `state` still says. NULL: there is nothing. */
+    /*
+     * The operator is taken out of the config: end what `state` still says. Called until nothing
+     * happens. NULL: there is nothing.
+     */
     void (*leave)(const void *self, void *state, struct transition *out);
 };
 

@@ -144,18 +144,21 @@ static enum status set_pairs(const struct option *option, const struct node *nod
     struct pairs *field, struct pool *pool, struct error *err)
 {
     if (node->kind != NODE_MAP)
-        return refuse_kind(option->key, node, "names with values, as in {name: value}", err);
+        return refuse_kind(option->key, node, "names with texts, as in {team: shop}", err);
     if (node->count > OPTION_LIST_MAX)
         return node_error(node, option->key, err, "%zu entries, at most %d are taken", node->count,
             OPTION_LIST_MAX);
-    *field = (struct pairs){.pair = pool_take(pool, (node->count + 1) * sizeof(struct pair))};
+    struct pairs pairs = {.key = pool_take(pool, (node->count + 1) * sizeof(char *)),
+        .text = pool_take(pool, (node->count + 1) * sizeof(char *))};
     for (const struct node *entry = node->first; entry != NULL; entry = entry->next) {
         if (entry->kind != NODE_TEXT) return refuse_kind(option->key, entry, "a single value", err);
         if (node_is_null(entry))
-            return node_error_at_key(
-                entry, err, "%s: no value; write one, or leave the key out", entry->key);
-        field->pair[field->count++] = (struct pair){entry->key, entry->text};
+            return node_error_at_key(entry, err, "%s: %s has no value; write '' for an empty one",
+                option->key, node_show(entry->key).text);
+        pairs.key[pairs.count] = entry->key;
+        pairs.text[pairs.count++] = entry->text;
     }
+    *field = pairs;
     return ST_OK;
 }
 

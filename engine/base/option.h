@@ -49,6 +49,11 @@ struct texts {
     size_t count;
 };
 
+struct pairs {
+    const char **key, **text; /* [count], in the order of the file */
+    size_t count;
+};
+
 struct durations {
     int64_t *ns;
     size_t count;
@@ -56,15 +61,6 @@ struct durations {
 
 struct numbers {
     double *number;
-    size_t count;
-};
-
-struct pair {
-    const char *name, *text; /* owned by the config */
-};
-
-struct pairs {
-    struct pair *pair;
     size_t count;
 };
 

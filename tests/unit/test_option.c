@@ -259,10 +259,10 @@ static void what_is_written_goes_before(void **unused)
     assert_int_equal(s.numbers.count, 2);
     assert_int_equal(s.inner, 9);
     assert_int_equal(s.pairs.count, 2);
-    assert_string_equal(s.pairs.pair[0].name, "service");
-    assert_string_equal(s.pairs.pair[0].text, "check*");
-    assert_string_equal(s.pairs.pair[1].name, "kind");
-    assert_string_equal(s.pairs.pair[1].text, "");
+    assert_string_equal(s.pairs.key[0], "service");
+    assert_string_equal(s.pairs.text[0], "check*");
+    assert_string_equal(s.pairs.key[1], "kind");
+    assert_string_equal(s.pairs.text[1], "");
     assert_int_equal(sample_read("group.inner: 10", &s, &pool, &err), ST_OK);
     assert_int_equal(s.inner, 10);
     pool_release(&pool);
@@ -287,9 +287,9 @@ static void every_refusal_says_where_and_what_would_be_right(void **unused)
         {"count: [1]", "s.yaml:1:8: count: this is a list, want a single value"},
         {"texts: {a: b}", "s.yaml:1:8: texts: this is a map of keys, want a list"},
         {"texts: [[a]]", "s.yaml:1:9: texts: this is a list, want a single value"},
-        {"pairs: [a]", "s.yaml:1:8: pairs: this is a list, want names with values"},
+        {"pairs: [a]", "s.yaml:1:8: pairs: this is a list, want names with texts"},
         {"pairs: {a: [b]}", "s.yaml:1:12: pairs: this is a list, want a single value"},
-        {"pairs: {a: }", "s.yaml:1:9: a: no value; write one, or leave the key out"},
+        {"pairs: {a: }", "s.yaml:1:9: pairs: a has no value; write '' for an empty one"},
         {"group: 5", "s.yaml:1:8: group: this is a single value, want keys with values"},
         {"[a]", "s.yaml:1:1: this is a list, want keys with values"},
         {"count:\nflag: true", "s.yaml:1:1: count: no value; write one, or leave the key out"},

@@ -1,0 +1,165 @@
+/*
+ * When a budget that burns becomes an alert, and when that is over.
+ *
+ * An objective has two alerts, NAME_page and NAME_ticket, each of two pairs of windows: the long one
+ * says that enough of the budget is gone to matter, the short one that it still burns.
+ *
+ *   1. To fire, both windows of a pair must burn faster than its rate, on no less than min_bad bad
+ *      spans over the long one and min_spans spans over the short one. A series of less traffic is
+ *      left to wider windows.
+ *   2. What fires goes on until the long window is well below the rate, or the short one far below
+ *      it: chance alone moves a series that burns at just about the rate over it and back many times
+ *      a day, the short window most.
+ *   3. A short window of too few spans cannot say that it is over, either. So an alert does not end
+ *      because somebody failed and then nobody came; one of a service that fell silent ends as its
+ *      long window empties.
+ *   4. One transition a call, the page's first; the ticket's then comes with the next pane.
+ */
+#include "operators/slo.h"
+
+#include <math.h>
+
+const struct slo_pair_shape slo_pairs[SLO_PAIRS] = {
+    {"page_1h", BURN_1H, BURN_5M, 1, 0.02, SLO_PAGE},
+    {"page_6h", BURN_6H, BURN_30M, 6, 0.05, SLO_PAGE},
+    {"ticket_1d", BURN_1D, BURN_2H, 24, 0.1, SLO_TICKET},
+    {"ticket_3d", BURN_3D, BURN_6H, 72, 0.1, SLO_TICKET},
+};
+
+static const char *const severity_names[SLO_SEVERITIES] = {"page", "ticket"};
+
+/* Rule 2: shares of the rate, below which what fires is over. */
+#define LONG_CALM  0.9
+#define SHORT_CALM 0.5
+
+enum verdict { CALM, UNSURE, BURNING };
+
+static bool is_faster(const struct slo *s, double rate, struct tally window)
+{
+    return (double)window.bad > rate * s->allowed * (double)window.all;
+}
+
+static enum verdict pair_verdict(
+    const struct slo *s, int p, const struct burn_ring *ring, bool firing)
+{
+    struct tally wide = ring->window[slo_pairs[p].long_window];
+    struct tally narrow = ring->window[slo_pairs[p].short_window];
+    double wide_rate = s->burn[p] * (firing ? LONG_CALM : 1);
+    double narrow_rate = s->burn[p] * (firing ? SHORT_CALM : 1);
+    if (s->burn[p] == 0 || wide.bad < s->min_bad || !is_faster(s, wide_rate, wide)) return CALM;
+    if (narrow.all < s->min_spans) return UNSURE;
+    return is_faster(s, narrow_rate, narrow) ? BURNING : CALM;
+}
+
+/* The worst of a severity's pairs, and the first that is as bad. */
+static enum verdict severity_verdict(const struct slo *s, int severity,
+    const struct slo_alert *alert, const struct burn_ring *ring, uint64_t *pair)
+{
+    bool firing = alert->state == ALERT_FIRING;
+    enum verdict worst = CALM;
+    for (int p = 0; p < SLO_PAIRS; p++) {
+        if ((int)slo_pairs[p].severity != severity) continue;
+        enum verdict verdict = pair_verdict(s, p, ring, firing);
+        if (verdict <= worst) continue;
+        worst = verdict;
+        *pair = (uint64_t)p;
+    }
+    return worst;
+}
+
+static void turn(const struct slo *s, int severity, const struct slo_alert *alert,
+    const struct burn_ring *ring, int64_t end_ns, struct transition *out)
+{
+    enum burn_window window = slo_pairs[alert->pair].long_window;
+    *out = (struct transition){
+        .happened = true,
+        .text = out->text,
+        .alert =
+            {
+                .rule = bytes_of(s->alert_name[severity]),
+                .state = (enum alert_state)alert->state,
+                .severity = bytes_of(severity_names[severity]),
+                .column = bytes_of(s->burn_name[window]),
+                .value = slo_burn(s, ring->window[window]),
+                .threshold = s->burn[alert->pair],
+                .since_ns = alert->since_ns,
+                .at_ns = end_ns,
+            },
+    };
+}
+
+static void resolve(const struct slo *s, int severity, struct slo_alert *alert,
+    const struct burn_ring *ring, int64_t end_ns, struct transition *out)
+{
+    alert->state = ALERT_RESOLVED;
+    turn(s, severity, alert, ring, end_ns, out);
+    *alert = (struct slo_alert){.state = ALERT_INACTIVE};
+}
+
+static void observe(const struct slo *s, int severity, struct slo_alert *alert,
+    struct burn_ring *ring, int64_t end_ns)
+{
+    uint64_t pair = alert->pair;
+    enum verdict verdict = severity_verdict(s, severity, alert, ring, &pair);
+    if (alert->state == ALERT_FIRING) {
+        if (verdict != CALM) alert->met_ns = end_ns;
+        return;
+    }
+    if (verdict != BURNING) {
+        *alert = (struct slo_alert){.state = ALERT_INACTIVE};
+        return;
+    }
+    if (alert->state == ALERT_INACTIVE) alert->since_ns = end_ns - s->pane_ns;
+    alert->state = ALERT_PENDING;
+    alert->pair = pair;
+    alert->met_ns = end_ns;
+}
+
+/* What is due and could not be said yet is due again after the next pane. */
+static void say(const struct slo *s, int severity, struct slo_alert *alert,
+    const struct burn_ring *ring, int64_t end_ns, struct transition *out)
+{
+    if (alert->state == ALERT_PENDING && end_ns - alert->since_ns >= s->for_ns) {
+        alert->state = ALERT_FIRING;
+        turn(s, severity, alert, ring, end_ns, out);
+    } else if (alert->state == ALERT_FIRING && end_ns > alert->met_ns &&
+               end_ns - alert->met_ns >= s->keep_firing_ns) {
+        resolve(s, severity, alert, ring, end_ns, out);
+    }
+}
+
+void slo_settle(
+    const void *self, void *state, const struct closing_moment *moment, struct transition *out)
+{
+    const struct slo *s = self;
+    struct slo_state *now = state;
+    struct burn_ring *ring = slo_ring(now);
+    burn_ring_advance(ring, (enum burn_budget)s->budget, slo_moment(s, moment->end_ns));
+    for (int severity = 0; severity < SLO_SEVERITIES; severity++) {
+        struct slo_alert *alert = &now->alert[severity];
+        observe(s, severity, alert, ring, moment->end_ns);
+        if (!out->happened) say(s, severity, alert, ring, moment->end_ns, out);
+    }
+}
+
+bool slo_awake(const void *self, const void *state)
+{
+    (void)self;
+    const struct slo_state *now = state;
+    return now->alert[SLO_PAGE].state != ALERT_INACTIVE ||
+           now->alert[SLO_TICKET].state != ALERT_INACTIVE;
+}
+
+/* One a call, so it is called until there is nothing more. */
+void slo_leave(const void *self, void *state, struct transition *out)
+{
+    struct slo_state *now = state;
+    struct burn_ring *ring = slo_ring(now);
+    for (int severity = 0; severity < SLO_SEVERITIES && !out->happened; severity++) {
+        struct slo_alert *alert = &now->alert[severity];
+        if (alert->state == ALERT_FIRING)
+            resolve(self, severity, alert, ring, ring->newest_ns + 1, out);
+        else
+            *alert = (struct slo_alert){.state = ALERT_INACTIVE};
+    }
+}
