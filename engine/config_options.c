@@ -116,6 +116,7 @@ const struct option config_options[] = {
 static void print_options(FILE *out, const struct option *options, const char *indent)
 {
     for (const struct option *o = options; o->key != NULL; o++) {
+        if (o->help == NULL) continue;
         const char *usual = o->fallback == NULL ? "(required)" : o->fallback;
         int width = 28 - (int)strlen(indent);
         fprintf(out, "%s%-*s %s\n", indent, width, o->key, o->help);

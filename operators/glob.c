@@ -25,30 +25,32 @@ static uint8_t byte_at(struct bytes encoded, size_t at, size_t *step)
  * change, for they have matched as little as they could. So the time is at most both lengths'
  * product.
  */
-bool glob_matches(const char *pattern, struct bytes encoded)
+bool glob_matches(struct bytes pattern, struct bytes encoded)
 {
-    const char *star = NULL; /* what follows the last `*` */
-    size_t taken = 0;        /* where what it takes ends */
+    size_t next = 0;        /* in the pattern */
+    size_t star = SIZE_MAX; /* what follows the last `*` */
+    size_t taken = 0;       /* where what it takes ends */
     size_t at = 0, step;
     while (at < encoded.size) {
-        if (*pattern == '*') {
-            star = ++pattern;
+        bool more = next < pattern.size;
+        if (more && pattern.data[next] == '*') {
+            star = ++next;
             taken = at;
             continue;
         }
         uint8_t byte = byte_at(encoded, at, &step);
-        if (*pattern != '\0' && (*pattern == '?' || (uint8_t)*pattern == byte)) {
-            pattern++;
+        if (more && (pattern.data[next] == '?' || pattern.data[next] == byte)) {
+            next++;
             at += step;
             continue;
         }
-        if (star == NULL) return false;
+        if (star == SIZE_MAX) return false;
         byte_at(encoded, taken, &step);
         taken += step;
         at = taken;
-        pattern = star;
+        next = star;
     }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
+    while (next < pattern.size && pattern.data[next] == '*')
+        next++;
+    return next == pattern.size;
 }

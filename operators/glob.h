@@ -5,6 +5,6 @@
 #include "engine/base/bytes.h"
 
 /* encoded  a value as it stands in a series' name, percent-encoded; matched as what it stands for */
-bool glob_matches(const char *pattern, struct bytes encoded);
+bool glob_matches(struct bytes pattern, struct bytes encoded);
 
 #endif

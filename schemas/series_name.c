@@ -49,12 +49,21 @@ static struct bytes cut(struct bytes *rest, char at)
     return before;
 }
 
+bool series_name_next(struct bytes *rest, struct bytes *dimension, struct bytes *value)
+{
+    while (rest->size > 0) {
+        *value = cut(rest, ';');
+        *dimension = cut(value, '=');
+        if (value->data != NULL) return true;
+    }
+    return false;
+}
+
 struct bytes series_name_value(struct bytes series, struct bytes dimension)
 {
-    while (series.size > 0) {
-        struct bytes value = cut(&series, ';');
-        struct bytes name = cut(&value, '=');
-        if (value.data != NULL && bytes_equal(name, dimension)) return value;
+    struct bytes name, value;
+    while (series_name_next(&series, &name, &value)) {
+        if (bytes_equal(name, dimension)) return value;
     }
     return (struct bytes){0};
 }
@@ -72,20 +81,41 @@ static int hex_digit(uint8_t byte)
     return -1;
 }
 
+/* The byte that stands at `*at`, which moves on to the next. */
+static uint8_t take_byte(struct bytes encoded, size_t *at)
+{
+    size_t i = *at;
+    bool whole = encoded.data[i] == '%' && encoded.size - i > 2;
+    int high = whole ? hex_digit(encoded.data[i + 1]) : -1;
+    int low = whole ? hex_digit(encoded.data[i + 2]) : -1;
+    bool written_out = high >= 0 && low >= 0;
+    *at += written_out ? 3 : 1;
+    return written_out ? (uint8_t)(high << 4 | low) : encoded.data[i];
+}
+
 void series_name_decode(struct bytes encoded, struct buffer *out)
 {
     uint8_t *to = buffer_room(out, encoded.size);
     size_t size = 0;
-    for (size_t i = 0; i < encoded.size; i++) {
-        bool whole = encoded.data[i] == '%' && encoded.size - i > 2;
-        int high = whole ? hex_digit(encoded.data[i + 1]) : -1;
-        int low = whole ? hex_digit(encoded.data[i + 2]) : -1;
-        if (high < 0 || low < 0) {
-            to[size++] = encoded.data[i];
-            continue;
-        }
-        to[size++] = (uint8_t)(high << 4 | low);
-        i += 2;
-    }
+    for (size_t at = 0; at < encoded.size;)
+        to[size++] = take_byte(encoded, &at);
     out->size += size;
+}
+
+bool series_name_is(struct bytes encoded, struct bytes plain)
+{
+    size_t at = 0, i = 0;
+    while (at < encoded.size && i < plain.size) {
+        if (take_byte(encoded, &at) != plain.data[i++]) return false;
+    }
+    return at == encoded.size && i == plain.size;
+}
+
+struct bytes series_name_of(struct bytes series, struct bytes dimension)
+{
+    struct bytes name, value;
+    while (series_name_next(&series, &name, &value)) {
+        if (series_name_is(name, dimension)) return value;
+    }
+    return (struct bytes){0};
 }

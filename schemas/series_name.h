@@ -24,6 +24,15 @@ void series_name_encode(struct buffer *out, struct bytes bytes);
 void series_name_append(
     struct buffer *out, struct bytes dimension, struct bytes value, bool is_first);
 
+/* The next dimension of a spelled series and its value, both encoded; `rest` moves on. false: the end. */
+bool series_name_next(struct bytes *rest, struct bytes *dimension, struct bytes *value);
+
+/* Whether `encoded` stands for `plain`. */
+bool series_name_is(struct bytes encoded, struct bytes plain);
+
+/* The encoded value of `dimension`, given as it is, not as spelled; data NULL: it has none. */
+struct bytes series_name_of(struct bytes series, struct bytes dimension);
+
 /* The encoded value of `dimension`, given as spelled: borrowed from `series`; data NULL: it has none. */
 struct bytes series_name_value(struct bytes series, struct bytes dimension);
 

@@ -57,6 +57,19 @@ int text_steering(struct bytes character)
     return -1;
 }
 
+void text_show(struct bytes text, struct buffer *out)
+{
+    while (text.size > 0) {
+        size_t bytes = text_character(text);
+        bool shown = bytes != 0 && text_steering((struct bytes){text.data, bytes}) < 0;
+        if (bytes == 0) bytes = 1;
+        if (shown) buffer_append(out, text.data, bytes);
+        for (size_t i = 0; i < bytes && !shown; i++)
+            buffer_print(out, "\\x%02x", text.data[i]);
+        text = (struct bytes){text.data + bytes, text.size - bytes};
+    }
+}
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;

@@ -2,6 +2,7 @@
 #ifndef ENGINE_BASE_TEXT_H
 #define ENGINE_BASE_TEXT_H
 
+#include "engine/base/buffer.h"
 #include "engine/base/bytes.h"
 
 enum { TEXT_WORD_BYTES_MAX = 64 };
@@ -22,6 +23,9 @@ size_t text_character(struct bytes text);
  * source     UAX #9, section 2; ECMA-48
  */
 int text_steering(struct bytes character);
+
+/* Append `text` as it may be shown: steering characters and what is not UTF-8 byte by byte as \xNN. */
+void text_show(struct bytes text, struct buffer *out);
 
 /*
  * How many letters must be put in, left out, replaced or swapped with their neighbour to make one
