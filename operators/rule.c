@@ -206,7 +206,7 @@ static void rule_step(const void *self, void *state, struct row *row, struct tra
     const struct rule *r = self;
     if (row->end_ns - row->start_ns != r->window_ns) return;
     if (row->rolling != (r->window_ns != r->pane_ns)) return;
-    if (!glob_matches(r->service, series_name_service(row->series))) return;
+    if (!glob_matches(bytes_of(r->service), series_name_service(row->series))) return;
 
     if (rule_is_met(r, row))
         rule_meet(r, state, row, out);

@@ -14,8 +14,7 @@
 
 #include "engine/base/hash.h"
 #include "operators/calendar.h"
-#include "operators/glob.h"
-#include "schemas/series_name.h"
+#include "operators/expression.h"
 
 #include <math.h>
 
@@ -100,8 +99,8 @@ static bool slo_concerns(const void *self, struct bytes series)
 {
     const struct slo *s = self;
     for (size_t i = 0; i < s->match.count; i++) {
-        struct bytes value = series_name_value(series, bytes_of(s->match.key[i]));
-        if (!glob_matches(s->match.text[i], value)) return false;
+        struct bytes dimension = bytes_of(s->match.key[i]), pattern = bytes_of(s->match.text[i]);
+        if (!expression_matches(series, dimension, pattern)) return false;
     }
     return true;
 }

@@ -51,7 +51,7 @@ struct slo {
 /* One of the two alerts of an objective. */
 struct slo_alert {
     uint64_t state;   /* enum alert_state: inactive, pending, firing */
-    uint64_t pair;    /* enum slo_pair: whose condition was met first */
+    uint64_t pair;    /* enum slo_pair: whose windows burned as it fired */
     int64_t since_ns; /* start of the first pane in which it was */
     int64_t met_ns;   /* end of the newest pane in which one was */
 };

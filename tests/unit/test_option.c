@@ -205,7 +205,8 @@ static const struct option sample_options[] = {
     {.key = "group.inner",
         .type = OPTION_COUNT,
         .offset = offsetof(struct sample, inner),
-        .fallback = "3"},
+        .fallback = "3",
+        .help = "h"},
     {0},
 };
 

@@ -224,7 +224,7 @@ static void patterns_match(void **unused)
         {"a*aaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (glob_matches(cases[i].pattern, bytes_of(cases[i].value)) != cases[i].matches)
+        if (glob_matches(bytes_of(cases[i].pattern), bytes_of(cases[i].value)) != cases[i].matches)
             fail_msg("\"%s\" on \"%s\"", cases[i].pattern, cases[i].value);
     }
 }
