@@ -51,7 +51,7 @@ static const struct option slo_options[] = {
         "over 1d and 2h, for a ticket; nan: 10 % of the budget, 3 of 30d; 0: none"),
     KEY("ticket_3d", NUMBER, burn[SLO_TICKET_3D], "nan",
         "over 3d and 6h, for a ticket; nan: 10 % of the budget, 1 of 30d; 0: none"),
-    KEY("min_spans", COUNT, min_spans, "10", "no verdict by a short window of fewer spans"),
+    KEY("min_spans", COUNT, min_spans, "3", "no alert for fewer spans in the short window"),
     KEY("min_bad", COUNT, min_bad, "10", "no alert for fewer bad spans in the long window"),
     KEY("for", DURATION, for_ns, "0s", "event time for which it must burn before the alert fires"),
     KEY("keep_firing_for", DURATION, keep_firing_ns, "15m",

@@ -4,13 +4,13 @@
  * An objective has two alerts, NAME_page and NAME_ticket, each of two pairs of windows: the long one
  * says that enough of the budget is gone to matter, the short one that it still burns.
  *
- *   1. To fire, both windows of a pair must burn faster than its rate, on no less than min_bad bad
- *      spans over the long one and min_spans spans over the short one. A series of less traffic is
- *      left to wider windows.
+ *   1. To fire, both windows of a pair must burn faster than its rate: the long one on no less than
+ *      min_bad bad spans, the short one on no less than min_spans spans, two of them bad. A series
+ *      of less traffic is left to wider windows.
  *   2. What fires goes on until the long window is well below the rate, or the short one far below
  *      it: chance alone moves a series that burns at just about the rate over it and back many times
  *      a day, the short window most.
- *   3. A short window of too few spans cannot say that it is over, either. So an alert does not end
+ *   3. A short window of a few spans cannot say that it is over, either. So an alert does not end
  *      because somebody failed and then nobody came; one of a service that fell silent ends as its
  *      long window empties.
  *   4. One transition a call, the page's first; the ticket's then comes with the next pane.
@@ -28,6 +28,11 @@ const struct slo_pair_shape slo_pairs[SLO_PAIRS] = {
 
 static const char *const severity_names[SLO_SEVERITIES] = {"page", "ticket"};
 
+enum {
+    SHORT_BAD_LEAST = 2,   /* rule 1 */
+    CALM_SPANS_LEAST = 10, /* rule 3 */
+};
+
 /* Rule 2: shares of the rate, below which what fires is over. */
 #define LONG_CALM  0.9
 #define SHORT_CALM 0.5
@@ -39,16 +44,27 @@ static bool is_faster(const struct slo *s, double rate, struct tally window)
     return (double)window.bad > rate * s->allowed * (double)window.all;
 }
 
+static bool long_burns(const struct slo *s, int p, struct tally window, bool firing)
+{
+    double rate = s->burn[p] * (firing ? LONG_CALM : 1);
+    return rate > 0 && window.bad >= s->min_bad && is_faster(s, rate, window);
+}
+
+static enum verdict short_verdict(const struct slo *s, int p, struct tally window, bool firing)
+{
+    if (firing) {
+        if (window.all < s->min_spans || window.all < CALM_SPANS_LEAST) return UNSURE;
+        return is_faster(s, s->burn[p] * SHORT_CALM, window) ? BURNING : CALM;
+    }
+    bool enough = window.all >= s->min_spans && window.bad >= SHORT_BAD_LEAST;
+    return enough && is_faster(s, s->burn[p], window) ? BURNING : CALM;
+}
+
 static enum verdict pair_verdict(
     const struct slo *s, int p, const struct burn_ring *ring, bool firing)
 {
-    struct tally wide = ring->window[slo_pairs[p].long_window];
-    struct tally narrow = ring->window[slo_pairs[p].short_window];
-    double wide_rate = s->burn[p] * (firing ? LONG_CALM : 1);
-    double narrow_rate = s->burn[p] * (firing ? SHORT_CALM : 1);
-    if (s->burn[p] == 0 || wide.bad < s->min_bad || !is_faster(s, wide_rate, wide)) return CALM;
-    if (narrow.all < s->min_spans) return UNSURE;
-    return is_faster(s, narrow_rate, narrow) ? BURNING : CALM;
+    if (!long_burns(s, p, ring->window[slo_pairs[p].long_window], firing)) return CALM;
+    return short_verdict(s, p, ring->window[slo_pairs[p].short_window], firing);
 }
 
 /* The worst of a severity's pairs, and the first that is as bad. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SECOND_NS INT64_C(1000000000)
+#define ROUNDING  1e-9 /* 1 - 90% is not quite 10% */
 
 enum {
     HOURS_A_DAY = 24,
@@ -85,7 +86,7 @@ static enum status check_burn(struct slo *s, int p, struct error *err)
             pair->key, s->name, s->burn[p]);
     }
     double share = s->burn[p] * s->allowed;
-    if (share < 1) return ST_OK;
+    if (share < 1 - ROUNDING) return ST_OK;
     return error_set(err, ST_FATAL, 0,
         "slos: %s of %s can never fire: %.4g times a budget of %.4g%% are %.4g%% bad spans. With "
         "an "
