@@ -1,7 +1,9 @@
 #include "engine/aggregate.h"
 
 #include "engine/aggregate_state.h"
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/judging.h"
 
 #include <stdlib.h>
 
@@ -213,13 +215,26 @@ static int64_t panes_kept(const struct plan *plan)
     return (widest_ns + plan->allowed_lateness_ns) / plan->pane_ns + 2;
 }
 
+/* How far the pane's end is behind the newest partial: more than patience asks for is our own lag. */
+static int64_t closing_lag(const struct aggregate *a)
+{
+    if (a->plan->config->time == TIME_RECORDS) return 0;
+    int64_t lag_ns = a->sent_ms * NS_PER_MS - (a->next_pane + 1) * a->plan->pane_ns;
+    return lag_ns > 0 ? lag_ns : 0;
+}
+
 static void close_next(struct aggregate *a, struct records *records)
 {
     struct closing closing = aggregate_closing(a, records);
     closing_captured(a, &closing);
+    closing.lag_ns = closing_lag(a);
     apply_late(a, &closing);
     for (size_t i = 0; i < a->series.actives; i++)
-        windows_close(&closing, a->series.active[i]);
+        windows_merge(&closing, a->series.active[i]);
+    if (windows_score(&closing)) judging_score(&closing, &a->series);
+    for (size_t i = 0; i < a->series.actives; i++)
+        windows_say(&closing, a->series.active[i]);
+    buffer_release(&closing.text);
     a->counts.rows_final += closing.rows_final;
     a->counts.rows_revised += closing.rows_revised;
 

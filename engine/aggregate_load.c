@@ -14,7 +14,7 @@ struct loading {
     size_t operators;
     struct {
         size_t bytes;
-        size_t to; /* offset in a series' states; SIZE_MAX: no such operator any more */
+        size_t to; /* its place among the operators there are now; SIZE_MAX: there is none */
     } from[OPERATORS_MAX];
 };
 
@@ -28,29 +28,39 @@ static bool load_operator(struct loading *loading, struct wire wire)
         if (field.number == 2) bytes = field.value;
     }
     if (loading->operators == OPERATORS_MAX) return false;
-    size_t to = SIZE_MAX, at = 0;
+    size_t to = SIZE_MAX;
     for (size_t i = 0; i < config->operator_count; i++) {
         const struct operator_instance *o = &config->operators[i];
         size_t now = o->operator_->state_bytes(o->self);
-        if (now == bytes && aggregate_signature(o) == signature) to = at;
-        at += now;
+        if (now == bytes && aggregate_signature(o) == signature) to = i;
     }
     loading->from[loading->operators].bytes = bytes;
     loading->from[loading->operators++].to = to;
     return true;
 }
 
-static void load_states(const struct loading *loading, struct series *series, struct bytes states)
+static void load_state(
+    const struct config *config, struct series *series, size_t to, struct bytes state)
+{
+    struct states_walk walk = states_begin(config, series->concerned, series->states);
+    while (states_next(&walk)) {
+        if (walk.index == to) memcpy(walk.state, state.data, state.size);
+    }
+}
+
+static void load_states(
+    const struct loading *loading, struct series *series, uint64_t skipped, struct bytes states)
 {
     size_t at = 0;
     for (size_t i = 0; i < loading->operators; i++) {
-        size_t bytes = loading->from[i].bytes;
+        size_t bytes = loading->from[i].bytes, to = loading->from[i].to;
+        if ((skipped >> i & 1) != 0) continue;
         if (bytes > states.size - at) return;
-        if (loading->from[i].to != SIZE_MAX) {
-            memcpy((unsigned char *)series->states + loading->from[i].to, states.data + at, bytes);
-        }
+        struct bytes state = {states.data + at, bytes};
+        if (to != SIZE_MAX) load_state(loading->a->plan->config, series, to, state);
         at += bytes;
     }
+    series->awake = states_awake(loading->a->plan->config, series->concerned, series->states);
 }
 
 static void load_clock(struct aggregate *a, struct wire wire)
@@ -120,6 +130,7 @@ static enum status load_series(const struct loading *loading, struct wire wire, 
     struct aggregate *a = loading->a;
     struct wire_field field = {0};
     struct series *series = NULL;
+    uint64_t skipped = 0;
     while (wire_next(&wire, &field) > 0) {
         if (field.number == 1 && field.type == WIRE_BYTES && field.bytes.size > 0 &&
             field.bytes.size <= KEY_BYTES_MAX) {
@@ -137,7 +148,8 @@ static enum status load_series(const struct loading *loading, struct wire wire, 
         }
         if (field.number == 5) series->provisional_ms = (int64_t)field.value;
         if (field.number == 6 && field.type == WIRE_BYTES)
-            load_states(loading, series, field.bytes);
+            load_states(loading, series, skipped, field.bytes);
+        if (field.number == 9) skipped = field.value;
         if (field.number != 7 || field.type != WIRE_BYTES) continue;
         enum status status = load_slice(a, series, wire_inside(&wire, field.bytes), err);
         if (status != ST_OK) return status;

@@ -114,6 +114,12 @@ static void save_clocks(const struct aggregate *a, struct buffer *out)
     }
 }
 
+static uint64_t all_operators(const struct config *config)
+{
+    size_t count = config->operator_count;
+    return count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+}
+
 static void save_series(const struct aggregate *a, const struct series *series, struct buffer *out)
 {
     size_t mark = wire_open(out, 13);
@@ -124,7 +130,10 @@ static void save_series(const struct aggregate *a, const struct series *series, 
     if (series->changed) wire_put_uint(out, 3, 1);
     wire_put_uint(out, 4, series->rolled);
     wire_put_uint(out, 5, (uint64_t)series->provisional_ms);
-    wire_put_bytes(out, 6, (struct bytes){series->states, a->series.states_bytes});
+    uint64_t skipped = ~series->concerned & all_operators(a->plan->config);
+    if (skipped != 0) wire_put_uint(out, 9, skipped);
+    wire_put_bytes(
+        out, 6, (struct bytes){series->states, states_bytes(a->plan->config, series->concerned)});
     for (uint32_t k = 0; k < a->plan->levels; k++) {
         for (uint32_t i = 0; i < series->level[k].count; i++) {
             size_t slice = wire_open(out, 7);

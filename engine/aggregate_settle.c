@@ -6,12 +6,11 @@
 
 enum { NOWHERE = -1 };
 
-/* Where each operator's state was, and which of the old operators are no more. */
+/* Which of the old operators each new one is, and which of the old are no more. */
 struct moving {
     const struct config *before, *after;
-    ptrdiff_t from[OPERATORS_MAX]; /* of each new one, in the old states; NOWHERE: it begins anew */
-    size_t at[OPERATORS_MAX];      /* of each old one */
-    bool stays[OPERATORS_MAX];     /* each old one */
+    int from[OPERATORS_MAX];   /* of each new one, in the old list; NOWHERE: it begins anew */
+    bool stays[OPERATORS_MAX]; /* each old one */
 };
 
 static size_t state_bytes(const struct operator_instance *o)
@@ -25,24 +24,19 @@ static bool configured_alike(const struct operator_instance *a, const struct ope
            aggregate_signature(a) == aggregate_signature(b);
 }
 
-static ptrdiff_t moved_from(struct moving *m, const struct operator_instance *o)
+static int moved_from(struct moving *m, const struct operator_instance *o)
 {
     for (size_t i = 0; i < m->before->operator_count; i++) {
         if (m->stays[i] || !configured_alike(&m->before->operators[i], o)) continue;
         m->stays[i] = true;
-        return (ptrdiff_t)m->at[i];
+        return (int)i;
     }
     return NOWHERE;
 }
 
 static void moving_init(struct moving *m, const struct config *before, const struct config *after)
 {
-    size_t at = 0;
     *m = (struct moving){.before = before, .after = after};
-    for (size_t i = 0; i < before->operator_count; i++) {
-        m->at[i] = at;
-        at += state_bytes(&before->operators[i]);
-    }
     for (size_t i = 0; i < after->operator_count; i++)
         m->from[i] = moved_from(m, &after->operators[i]);
 }
@@ -50,28 +44,40 @@ static void moving_init(struct moving *m, const struct config *before, const str
 /* What the operators that go have said of a series and would never take back. */
 static void states_leave(const struct moving *m, struct closing *closing, struct series *series)
 {
-    for (size_t i = 0; i < m->before->operator_count; i++) {
-        const struct operator_instance *o = &m->before->operators[i];
+    struct states_walk walk = states_begin(m->before, series->concerned, series->states);
+    while (states_next(&walk)) {
         struct transition transition = {0};
-        if (m->stays[i] || o->operator_->leave == NULL) continue;
-        o->operator_->leave(o->self, (unsigned char *)series->states + m->at[i], &transition);
+        if (m->stays[walk.index] || walk.operator_->leave == NULL) continue;
+        walk.operator_->leave(walk.self, walk.state, &transition);
         if (!transition.happened) continue;
         int64_t at_ns = closing->pane * closing->plan->pane_ns;
         windows_say_alert(closing, series, &transition.alert, at_ns);
     }
 }
 
-static void states_move(const struct moving *m, struct series *series, size_t bytes)
+/* The state of an old operator; NULL: it had none here. */
+static const void *state_before(const struct moving *m, const struct series *series, int index)
 {
-    unsigned char *states = memory_zeroed(1, bytes == 0 ? 1 : bytes), *to = states;
-    for (size_t i = 0; i < m->after->operator_count; i++) {
-        size_t size = state_bytes(&m->after->operators[i]);
-        if (m->from[i] != NOWHERE)
-            memcpy(to, (const unsigned char *)series->states + m->from[i], size);
-        to += size;
+    struct states_walk walk = states_begin(m->before, series->concerned, series->states);
+    while (index != NOWHERE && states_next(&walk)) {
+        if (walk.index == (size_t)index) return walk.state;
+    }
+    return NULL;
+}
+
+static void states_move(const struct moving *m, struct series *series)
+{
+    uint64_t concerned = states_concerned(m->after, series->name);
+    void *states = memory_zeroed(1, states_bytes(m->after, concerned) + 1);
+    struct states_walk walk = states_begin(m->after, concerned, states);
+    while (states_next(&walk)) {
+        const void *before = state_before(m, series, m->from[walk.index]);
+        if (before != NULL) memcpy(walk.state, before, walk.operator_->state_bytes(walk.self));
     }
     free(series->states);
     series->states = states;
+    series->concerned = concerned;
+    series->awake = states_awake(m->after, concerned, states);
 }
 
 enum status aggregate_settle(
@@ -88,7 +94,7 @@ enum status aggregate_settle(
     series_table_settle(&a->series, &settings->plan);
     for (size_t i = 0; i < a->series.count; i++) {
         states_leave(&moving, &closing, a->series.series[i]);
-        states_move(&moving, a->series.series[i], a->series.states_bytes);
+        states_move(&moving, a->series.series[i]);
     }
     settings_free(a->settings);
     a->settings = settings;

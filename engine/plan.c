@@ -4,6 +4,7 @@
 #include "engine/base/hash.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Of what the plan means: raised when the same lines come to mean other state or other rows. */
@@ -174,6 +175,39 @@ static enum status operators_init(struct plan *plan, const struct config *config
     return ST_OK;
 }
 
+static bool scores_anything(const struct config *config)
+{
+    for (size_t i = 0; i < config->operator_count; i++) {
+        if (config->operators[i].operator_->observe != NULL) return true;
+    }
+    return false;
+}
+
+/* What is scored must also be shown: its slices are those of a `history`. */
+static enum status score_init(struct plan *plan, const struct config *config, struct error *err)
+{
+    char widths[160] = "";
+    size_t size = 0;
+    plan->scored = scores_anything(config);
+    if (!plan->scored) return ST_OK;
+    for (int i = COLUMN_SCORE; i < COLUMN_COUNT; i++) {
+        const char *suffix = strstr(plan->columns.name[i], "_level");
+        if (suffix != NULL && suffix[strlen("_level")] == '\0')
+            plan->score_column[plan->score_columns++] = i;
+    }
+    for (uint32_t k = 0; k < plan->levels; k++) {
+        if (!plan->level[k].history) continue;
+        plan->score_level = k;
+        if (plan->level[k].width_ns == config->score_ns) return ST_OK;
+        size += (size_t)snprintf(widths + size, sizeof(widths) - size, "%s%s",
+            size == 0 ? "" : ", ", duration_print(plan->level[k].width_ns).text);
+    }
+    return config_error(config, "score_every", err,
+        "%s is no resolution of `history`; there are %s. Name one of them, add it there, or score "
+        "nothing: `anomaly: []`",
+        duration_print(config->score_ns).text, widths);
+}
+
 enum status plan_init(struct plan *plan, const struct config *config, struct error *err)
 {
     *plan = (struct plan){
@@ -188,6 +222,7 @@ enum status plan_init(struct plan *plan, const struct config *config, struct err
     measuring_init(&plan->measuring, config);
     status = columns_init(plan, config, err);
     if (status == ST_OK) status = operators_init(plan, config, err);
+    if (status == ST_OK) status = score_init(plan, config, err);
     if (status != ST_OK) return status;
     cell_layout_init(&plan->layout, &plan->measuring);
 

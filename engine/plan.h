@@ -61,8 +61,12 @@ struct plan {
     struct plan_level level[LEVELS_MAX];
     uint32_t windows;
     struct plan_window window[WINDOWS_MAX];
+    bool scored;          /* an operator scores slices of score_level */
+    uint32_t score_level; /* that of `score_every` */
     struct measuring measuring;
     struct columns columns;
+    uint32_t score_columns; /* those that say how far a score is out of the ordinary: X_level */
+    int score_column[SCORES_MAX];
     struct cell_layout layout;
     const struct config *config; /* operators and limits; outlives the plan */
 };

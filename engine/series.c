@@ -32,11 +32,6 @@ void series_table_settle(struct series_table *table, const struct plan *plan)
     table->plan = plan;
     table->limits.series = share(config->limits.series, plan->partitions);
     table->limits.per_service = share(config->limits.series_per_service, plan->partitions);
-    table->states_bytes = 0;
-    for (size_t i = 0; i < config->operator_count; i++) {
-        const struct operator_instance *o = &config->operators[i];
-        table->states_bytes += o->operator_->state_bytes(o->self);
-    }
 }
 
 /* A series' memory is the pool's, but for its list of slices. */
@@ -173,7 +168,8 @@ static struct series *table_add(struct series_table *table, struct bytes key, ui
     series->service = service;
     series->newest_pane = PANE_NONE;
     series->closed_pane = PANE_NONE;
-    series->states = memory_zeroed(1, table->states_bytes == 0 ? 1 : table->states_bytes);
+    series->concerned = states_concerned(table->plan->config, series->name);
+    series->states = memory_zeroed(1, states_bytes(table->plan->config, series->concerned) + 1);
     buffer_release(&name);
 
     table->series[table->count++] = series;
@@ -268,6 +264,12 @@ struct series *series_restore(struct series_table *table, struct bytes key)
     return table_add(table, key, counted ? service_of(table, service) : SERVICE_NONE);
 }
 
+uint32_t series_view(const struct series *series)
+{
+    uint8_t first = series->key.data[0];
+    return (first & KEY_OVERFLOW) != 0 ? UINT32_MAX : first % VIEWS_MAX;
+}
+
 void series_activate(struct series_table *table, struct series *series)
 {
     if (series->active) return;
@@ -280,7 +282,7 @@ static bool series_holds(const struct series_table *table, const struct series *
     for (uint32_t k = 0; k < table->plan->levels; k++) {
         if (series->level[k].count != 0) return true;
     }
-    return series->rolled != 0;
+    return series->rolled != 0 || series->awake;
 }
 
 void series_rest(struct series_table *table)

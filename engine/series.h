@@ -5,6 +5,7 @@
 #define ENGINE_SERIES_H
 
 #include "engine/plan.h"
+#include "engine/states.h"
 #include "schemas/partial.h"
 
 /* Slices of one level that hold something, by ascending index. */
@@ -25,13 +26,15 @@ struct series {
     uint32_t service;       /* index in the table of services; UINT32_MAX: counted under none */
     bool active;            /* is in series_table.active */
     bool changed;           /* since its last provisional row */
+    bool awake;             /* an operator waits for what silence will bring */
     uint8_t rolled;         /* bit a window: its last rolling row was not empty */
     int64_t newest_pane;    /* that anything arrived for or in; PANE_NONE: nothing did */
     int64_t closed_pane;    /* the newest closed one that held spans; PANE_NONE: none did */
     int64_t provisional_ms; /* send time of its last provisional row */
     struct slices level[LEVELS_MAX];
     void *sum[WINDOWS_MAX]; /* of the newest slices of each window; NULL: empty */
-    void *states;           /* of all operators, side by side */
+    uint64_t concerned;     /* the operators that have to do with it, see engine/states.h */
+    void *states;           /* theirs; owned, by malloc */
 };
 
 struct series_limits {
@@ -47,7 +50,6 @@ struct series_table {
     const struct plan *plan;
     struct series_limits limits;
     uint32_t partition;
-    size_t states_bytes;    /* of one series' operators */
     struct pool *pool;      /* of everything below; the caller's */
     struct series **series; /* in order of admission */
     size_t count, capacity;
@@ -74,6 +76,9 @@ struct series *series_restore(struct series_table *table, struct bytes key);
 
 /* Go by other limits and operators from here on; the states are the caller's to bring over. */
 void series_table_settle(struct series_table *table, const struct plan *plan);
+
+/* The view that it belongs to; UINT32_MAX: it is what was over the limits of one. */
+uint32_t series_view(const struct series *series);
 
 void series_activate(struct series_table *table, struct series *series);
 void series_rest(

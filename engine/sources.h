@@ -12,8 +12,8 @@
 /* A source partition that this thread owns. */
 struct source {
     struct source_clock clock;
-    int64_t idle_at; /* position at which its end was reached; -1: not idle */
-    int64_t end;     /* batch mode: where it ends; INT64_MAX: never */
+    int64_t idle_at;           /* position at which its end was reached; -1: not idle */
+    int64_t end;               /* batch mode: where it ends; INT64_MAX: never */
     uint32_t partitions_first; /* that its topic had when this group began to read it */
     bool paused;
     bool changed; /* since the last commit */

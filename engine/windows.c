@@ -20,7 +20,7 @@ static int64_t newest_closed(const struct plan *plan, uint32_t level, int64_t ne
 
 bool windows_concern(const struct plan *plan, const struct series *series, int64_t pane)
 {
-    if (series->rolled != 0) return true;
+    if (series->rolled != 0 || series->awake) return true;
     if (series->level[0].count != 0 && series->level[0].slice[0].index <= pane) return true;
     for (uint32_t k = 1; k < plan->levels; k++) {
         if (series->level[k].count != 0) return true;
@@ -35,6 +35,7 @@ static void row_fill(const struct closing *c, const struct series *series, const
     row->record_ms = c->record_ms;
     row->sent_ms = c->sent_ms;
     cell_report(&c->plan->layout, cell, row);
+    row->latency = cell_latency(&c->plan->layout, cell);
     if (row_has(row, COLUMN_CAPTURE_RATIO)) row->value[COLUMN_CAPTURE_RATIO].number *= captured;
 }
 
@@ -62,26 +63,30 @@ void windows_say_alert(
     records_alert(c->records, alert, c->plan->fingerprint);
 }
 
-/* Run the operators over a row, say it where it is wanted, then say what they found. */
-static void operators_step(struct closing *c, struct series *series, struct row *row, bool said)
+/* Run the operators over a row; what they found out together is said after all rows of the pane. */
+static void operators_step(struct closing *c, struct series *series, struct row *row)
 {
-    const struct config *config = c->plan->config;
-    struct transition transition[OPERATORS_MAX];
-    unsigned char *state = series->states;
-    for (size_t i = 0; i < config->operator_count; i++) {
-        const struct operator_instance *o = &config->operators[i];
-        memset(&transition[i], 0, sizeof(transition[i]));
-        o->operator_->step(o->self, state, row, &transition[i]);
-        state += o->operator_->state_bytes(o->self);
+    struct transition none = {0};
+    struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
+    while (states_next(&walk))
+        walk.operator_->step(walk.self, walk.state, row, &none);
+    assert(!none.happened);
+}
+
+static void say_row(struct closing *c, const struct row *row)
+{
+    records_row(c->records, row, &c->plan->columns, c->plan->fingerprint);
+    *(row->status == ROW_FINAL ? &c->rows_final : &c->rows_revised) += 1;
+}
+
+/* Whether a scorer finds a window worth showing though nothing happened in it. */
+static bool is_notable(const struct plan *plan, const struct row *row)
+{
+    for (uint32_t i = 0; i < plan->score_columns; i++) {
+        int column = plan->score_column[i];
+        if (row_has(row, column) && row_number(row, column) >= SCORE_NOTICE) return true;
     }
-    if (said) {
-        records_row(c->records, row, &c->plan->columns, c->plan->fingerprint);
-        c->rows_final++;
-    }
-    for (size_t i = 0; i < config->operator_count; i++) {
-        if (!transition[i].happened) continue;
-        windows_say_alert(c, series, &transition[i].alert, row->end_ns);
-    }
+    return false;
 }
 
 static void slice_sketch(const struct closing *c, uint32_t level, const void *cell,
@@ -92,7 +97,12 @@ static void slice_sketch(const struct closing *c, uint32_t level, const void *ce
     row->sketch = buffer_bytes(sketch);
 }
 
-/* The row of one aligned slice; a slice of panes also feeds the operators. */
+static bool is_scored(const struct plan *plan, uint32_t level)
+{
+    return plan->scored && level == plan->score_level;
+}
+
+/* The row of one aligned slice; final ones of panes and of what is scored go through the operators. */
 static void slice_row(struct closing *c, struct series *series, uint32_t level, int64_t index,
     enum row_status status, const void *cell, double captured, bool said)
 {
@@ -101,13 +111,12 @@ static void slice_row(struct closing *c, struct series *series, uint32_t level, 
     struct row row = {
         .start_ns = index * width_ns, .end_ns = (index + 1) * width_ns, .status = status};
     row_fill(c, series, cell, captured, &row);
+    row.scored = is_scored(c->plan, level) && status == ROW_FINAL;
+    bool stepped = status == ROW_FINAL && (level == 0 || row.scored);
+    if (stepped) operators_step(c, series, &row);
+    said = said || (row.scored && is_notable(c->plan, &row));
     if (said) slice_sketch(c, level, cell, &sketch, &row);
-    if (level == 0 && status == ROW_FINAL) {
-        operators_step(c, series, &row, said);
-    } else if (said) {
-        records_row(c->records, &row, &c->plan->columns, c->plan->fingerprint);
-        *(status == ROW_FINAL ? &c->rows_final : &c->rows_revised) += 1;
-    }
+    if (said) say_row(c, &row);
     buffer_release(&sketch);
 }
 
@@ -121,26 +130,19 @@ static void wake(const struct closing *c, struct series *series)
     int64_t idle = config->limits.series_idle_ns / c->plan->pane_ns;
     bool forgotten = series->closed_pane != PANE_NONE && c->pane - series->closed_pane > idle;
     series->closed_pane = c->pane;
-    if (!forgotten) return;
-    unsigned char *state = series->states;
-    for (size_t i = 0; i < config->operator_count; i++) {
-        const struct operator_instance *o = &config->operators[i];
-        memset(state, 0, o->operator_->state_bytes(o->self));
-        state += o->operator_->state_bytes(o->self);
-    }
+    if (forgotten) memset(series->states, 0, states_bytes(config, series->concerned));
 }
 
 static void close_pane(struct closing *c, struct series *series)
 {
     struct slice *slice = slices_find(&series->level[0], c->pane);
-    if (slice != NULL) wake(c, series);
     bool said = slice != NULL && c->plan->level[0].history;
     slice_row(c, series, 0, c->pane, ROW_FINAL, slice == NULL ? c->empty : slice->cell,
         c->captured_level[0], said);
 }
 
 /* Merge the slices of the finer level that make up the slice ending now. */
-static void close_slice(struct closing *c, struct series *series, uint32_t level)
+static void merge_slice(struct closing *c, struct series *series, uint32_t level)
 {
     const struct plan_level *to = &c->plan->level[level];
     const struct slices *from = &series->level[to->from];
@@ -153,8 +155,16 @@ static void close_slice(struct closing *c, struct series *series, uint32_t level
         if (cell == NULL) cell = slices_at(&series->level[level], index, &c->plan->layout, c->pool);
         cell_merge(&c->plan->layout, cell, part->cell, c->pool);
     }
-    if (cell == NULL || !to->history) return;
-    slice_row(c, series, level, index, ROW_FINAL, cell, c->captured_level[level], true);
+}
+
+static void close_slice(struct closing *c, struct series *series, uint32_t level)
+{
+    if (!c->plan->level[level].history) return;
+    int64_t index = newest_closed(c->plan, level, c->pane + 1);
+    const struct slice *slice = slices_find(&series->level[level], index);
+    if (slice == NULL && !is_scored(c->plan, level)) return;
+    slice_row(c, series, level, index, ROW_FINAL, slice == NULL ? c->empty : slice->cell,
+        c->captured_level[level], slice != NULL);
 }
 
 /* Minimum and maximum cannot be subtracted: take them again from the slices. */
@@ -214,7 +224,8 @@ static void roll_window(struct closing *c, struct series *series, uint32_t w)
         .rolling = true,
         .status = ROW_FINAL};
     row_fill(c, series, holds ? series->sum[w] : c->empty, c->captured_window[w], &row);
-    operators_step(c, series, &row, holds || held);
+    operators_step(c, series, &row);
+    if (holds || held) say_row(c, &row);
     series->rolled = (uint8_t)((series->rolled & ~(1U << w)) | (unsigned)holds << w);
 }
 
@@ -223,7 +234,58 @@ static bool ends_slice(const struct closing *c, uint32_t level)
     return pane_end_ns(c->plan, c->pane) % c->plan->level[level].width_ns == 0;
 }
 
-void windows_close(struct closing *c, struct series *series)
+void windows_merge(struct closing *c, struct series *series)
+{
+    if (!windows_concern(c->plan, series, c->pane)) return;
+    if (slices_find(&series->level[0], c->pane) != NULL) wake(c, series);
+    for (uint32_t k = 1; k < c->plan->levels; k++) {
+        if (ends_slice(c, k)) merge_slice(c, series, k);
+    }
+}
+
+bool windows_score(const struct closing *c)
+{
+    return c->plan->scored && ends_slice(c, c->plan->score_level);
+}
+
+void windows_observe(struct closing *c, struct series *series)
+{
+    uint32_t level = c->plan->score_level;
+    int64_t width_ns = c->plan->level[level].width_ns;
+    int64_t index = newest_closed(c->plan, level, c->pane + 1);
+    const struct slice *slice = slices_find(&series->level[level], index);
+    struct row row = {.start_ns = index * width_ns,
+        .end_ns = (index + 1) * width_ns,
+        .status = ROW_FINAL,
+        .scored = true};
+    row_fill(c, series, slice == NULL ? c->empty : slice->cell, c->captured_level[level], &row);
+    struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
+    while (states_next(&walk)) {
+        if (walk.operator_->observe != NULL) walk.operator_->observe(walk.self, walk.state, &row);
+    }
+}
+
+/* Conditions over several windows, now that all of them are known. */
+static void settle(struct closing *c, struct series *series)
+{
+    struct closing_moment moment = {
+        .series = series->name,
+        .end_ns = pane_end_ns(c->plan, c->pane),
+        .lag_ns = c->lag_ns,
+        .silent = slices_find(&series->level[0], c->pane) == NULL,
+    };
+    struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
+    while (states_next(&walk)) {
+        struct transition out = {.text = c->records->silent ? NULL : &c->text};
+        if (walk.operator_->settle != NULL)
+            walk.operator_->settle(walk.self, walk.state, &moment, &out);
+        if (out.happened) windows_say_alert(c, series, &out.alert, moment.end_ns);
+        if (out.text != NULL) buffer_reset(out.text);
+    }
+    series->awake = states_awake(c->plan->config, series->concerned, series->states);
+}
+
+void windows_say(struct closing *c, struct series *series)
 {
     const struct plan *plan = c->plan;
     if (!windows_concern(plan, series, c->pane)) return;
@@ -234,6 +296,7 @@ void windows_close(struct closing *c, struct series *series)
     for (uint32_t w = 0; w < plan->windows; w++) {
         if (ends_slice(c, plan->window[w].level)) roll_window(c, series, w);
     }
+    settle(c, series);
     for (uint32_t k = 0; k < plan->levels; k++) {
         int64_t oldest = newest_closed(plan, k, c->pane + 1) - plan->level[k].keep + 1;
         slices_prune(&series->level[k], oldest, &plan->layout, c->pool);

@@ -29,17 +29,25 @@ struct closing {
     const void *empty; /* a cell without spans */
     int64_t pane;
     int64_t record_ms, sent_ms;
+    int64_t lag_ns; /* how far the pane's end is behind the newest send time; 0 in batch mode */
     const struct totals *totals;
     double captured_level[LEVELS_MAX]; /* of the slice that ends with the pane; level 0: the pane */
     double captured_window[WINDOWS_MAX];
     uint64_t rows_final, rows_revised; /* counted here */
+    struct buffer text;                /* scratch of alerts; the caller releases it */
 };
 
 /* Whether closing `pane` can change or show anything of the series: it holds something closed, or this pane. */
 bool windows_concern(const struct plan *plan, const struct series *series, int64_t pane);
 
-/* Close the pane of one series: merge it upwards, roll the windows, step the operators, say the rows. */
-void windows_close(struct closing *closing, struct series *series);
+/*
+ * Closing a pane, each step for all series before the next: merge it upwards; where it ends a slice
+ * that is scored, observe that; roll the windows, step the operators, say the rows and what follows.
+ */
+void windows_merge(struct closing *closing, struct series *series);
+bool windows_score(const struct closing *closing); /* whether it ends a slice that is scored */
+void windows_observe(struct closing *closing, struct series *series);
+void windows_say(struct closing *closing, struct series *series);
 
 /* Add a late cell of `pane`, now that its arrival pane closes. */
 void windows_add_late(

@@ -94,6 +94,12 @@ static void latency_release(const struct measuring *m, void *state, struct pool 
     sketch_release(&l->sketch, pool);
 }
 
+const struct sketch *latency_sketch(const void *state)
+{
+    const struct latency *l = state;
+    return &l->sketch;
+}
+
 void latency_sketch_encode(const struct measuring *m, const void *state, struct buffer *out)
 {
     const struct latency *l = state;

@@ -125,3 +125,11 @@ void cell_sketch(const struct cell_layout *layout, const void *cell, struct buff
         latency_sketch_encode(layout->m, state_in(layout, cell, i), out);
     }
 }
+
+const struct sketch *cell_latency(const struct cell_layout *layout, const void *cell)
+{
+    for (uint32_t i = 0; i < layout->count; i++) {
+        if (measures[i] == &measure_latency) return latency_sketch(state_in(layout, cell, i));
+    }
+    return NULL;
+}

@@ -68,6 +68,8 @@ struct measure {
 
 extern const struct measure *const measures[]; /* ends with NULL; in this order in a cell */
 
+/* The latency sketch of a latency state, borrowed. */
+const struct sketch *latency_sketch(const void *state);
 /* Append the latency sketch of a latency state in wire form (operators/sketch.h); nothing when empty. */
 void latency_sketch_encode(const struct measuring *m, const void *state, struct buffer *out);
 
@@ -97,6 +99,8 @@ void cell_encode(const struct cell_layout *layout, const void *cell, struct buff
 /* One such field. ST_FATAL: no measure of this build has that number, a newer version wrote it. */
 enum status cell_merge_encoded(const struct cell_layout *layout, void *cell, uint32_t wire_id,
     struct bytes encoded, struct pool *pool, struct error *err);
+/* The cell's latency sketch, borrowed from it. */
+const struct sketch *cell_latency(const struct cell_layout *layout, const void *cell);
 void cell_report(const struct cell_layout *layout, const void *cell, struct row *row);
 /* Append the cell's latency sketch in wire form, for rows that carry one; nothing when empty. */
 void cell_sketch(const struct cell_layout *layout, const void *cell, struct buffer *out);

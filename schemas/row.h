@@ -131,7 +131,23 @@ static inline double row_number(const struct row *row, int column)
 enum alert_state { ALERT_INACTIVE = 0, ALERT_PENDING, ALERT_FIRING, ALERT_RESOLVED };
 extern const char *const alert_state_name[];
 
-/* One transition of one rule on one series. */
+enum { MEMBERS_MAX = 20 /* named in one alert */ };
+
+/* What is most out of the ordinary of a series. */
+struct signal {
+    struct bytes name; /* as in `X_z`: latency, errors, spans or a column; empty: nothing is scored */
+    double z, p, value, expected;
+    double shift;   /* how far from expected, on a logarithmic scale; NaN: unknown */
+    double mean_ms; /* of its spans; NaN: none */
+};
+
+/* A series that fires together with others. */
+struct member {
+    struct bytes series;
+    struct signal signal;
+};
+
+/* One transition of one rule, on one series or on those that fire together. */
 struct alert {
     char id[33];       /* hex; the same for firing and resolved, and over re-runs */
     struct bytes rule; /* its name in config */
@@ -144,6 +160,17 @@ struct alert {
     int64_t since_ns; /* event time from which the condition held */
     int64_t at_ns;    /* event time of the transition: the end of the pane */
     int64_t sent_ms;  /* as in struct row */
+    struct signal signal;
+    struct exemplar exemplar[EXEMPLARS_MAX];
+    uint32_t exemplars;
+    struct error_kind error_kind[ERROR_KINDS_MAX];
+    uint32_t error_kinds;
+    uint64_t errors_else;
+    bool together; /* over several series: `series` is the likely cause when it began */
+    bool changed;  /* firing before: its members are others now */
+    struct member member[MEMBERS_MAX]; /* the likely cause first */
+    uint32_t members;
+    uint32_t members_in_all;
 };
 
 /* One record of the rows topic, as read back: everything borrows from the record. */

@@ -127,7 +127,8 @@ static bool begins_anew(
     cell_merge(&plan->layout, slices_at(&series->level[0], pane, &plan->layout, pool), cell, pool);
     memset(series->states, 0, 8); /* the first word of a z-score counts the panes it has seen */
     ((unsigned char *)series->states)[0] = 40;
-    windows_close(&closing, series);
+    windows_merge(&closing, series);
+    windows_say(&closing, series);
     return ((const unsigned char *)series->states)[0] == 1;
 }
 
@@ -139,7 +140,7 @@ static void a_series_that_was_idle_for_long_begins_anew(void **unused)
     bench_plan_init(&bench, "pane: 10s\nwindows: []\nviews: [[operation]]\nhistory: []\n"
                             "limits: {series_idle: 1h}\nzscore: [{column: rate_per_s}]\n");
     const struct operator_instance *zscore = &bench.plan.config->operators[0];
-    struct series series = {.closed_pane = PANE_NONE};
+    struct series series = {.closed_pane = PANE_NONE, .concerned = 1};
     series.states = calloc(1, zscore->operator_->state_bytes(zscore->self));
     assert_false(begins_anew(&bench, &series, &pool, 1000));
     assert_false(begins_anew(&bench, &series, &pool, 1360)); /* an hour later to the pane */

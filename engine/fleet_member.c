@@ -1,0 +1,94 @@
+#include "engine/base/memory.h"
+#include "engine/fleet_state.h"
+#include "schemas/series_name.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Shifts that differ by less are equal: chance alone moves them that much. */
+#define SHIFT_STEP .25
+
+static void traces_read(struct member_told *member, const struct alert *alert)
+{
+    for (uint32_t i = 0; i < alert->exemplars; i++) {
+        if (alert->exemplar[i].kind == EXEMPLAR_TYPICAL) continue;
+        memcpy(member->trace_id[member->traces++], alert->exemplar[i].trace_id, 16);
+    }
+}
+
+bool member_read(struct member_told *member, struct bytes record)
+{
+    struct output *out = memory_zeroed(1, sizeof(*out));
+    struct error err;
+    *member = (struct member_told){.record = memory_take(record.size + 1), .bytes = record.size};
+    if (record.size != 0) memcpy(member->record, record.data, record.size);
+    struct bytes own = {member->record, member->bytes};
+    bool ok = output_decode(own, out, &err) == ST_OK && out->is_alert;
+    if (ok) {
+        const struct alert *alert = &out->alert;
+        member->rule = alert->rule;
+        member->series = alert->series;
+        member->service = series_name_service(alert->series);
+        member->fires = alert->state == ALERT_FIRING;
+        member->since_ns = alert->since_ns;
+        member->at_ns = alert->at_ns;
+        member->signal = alert->signal;
+        traces_read(member, alert);
+    } else {
+        member_release(member);
+    }
+    free(out);
+    return ok;
+}
+
+void member_release(struct member_told *member)
+{
+    free(member->record);
+    *member = (struct member_told){0};
+}
+
+static int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+    if (order != 0) return order;
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+/* The larger first; what is no number comes last. */
+static int steps_compare(double a, double b)
+{
+    double left = isfinite(a) ? floor(a / SHIFT_STEP) : -INFINITY;
+    double right = isfinite(b) ? floor(b / SHIFT_STEP) : -INFINITY;
+    return (left < right) - (left > right);
+}
+
+static int shorter_compare(double a, double b)
+{
+    double left = isfinite(a) ? a : INFINITY, right = isfinite(b) ? b : INFINITY;
+    return (left > right) - (left < right);
+}
+
+int member_compare(const void *left, const void *right)
+{
+    const struct member_told *a = left, *b = right;
+    int order = steps_compare(a->signal.shift, b->signal.shift);
+    if (order == 0) order = shorter_compare(a->signal.mean_ms, b->signal.mean_ms);
+    if (order == 0) order = bytes_compare(a->series, b->series);
+    return order != 0 ? order : bytes_compare(a->rule, b->rule);
+}
+
+static bool traces_shared(const struct member_told *a, const struct member_told *b)
+{
+    for (uint32_t i = 0; i < a->traces; i++) {
+        for (uint32_t j = 0; j < b->traces; j++) {
+            if (memcmp(a->trace_id[i], b->trace_id[j], 16) == 0) return true;
+        }
+    }
+    return false;
+}
+
+bool member_linked(const struct member_told *a, const struct member_told *b)
+{
+    return (a->service.size != 0 && bytes_equal(a->service, b->service)) || traces_shared(a, b);
+}
