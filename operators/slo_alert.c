@@ -7,13 +7,12 @@
  *   1. To fire, both windows of a pair must burn faster than its rate: the long one on no less than
  *      min_bad bad spans, the short one on no less than min_spans spans, two of them bad. A series
  *      of less traffic is left to wider windows.
- *   2. What fires goes on until the long window is well below the rate, or the short one far below
- *      it: chance alone moves a series that burns at just about the rate over it and back many times
- *      a day, the short window most.
- *   3. A short window of a few spans cannot say that it is over, either. So an alert does not end
- *      because somebody failed and then nobody came; one of a service that fell silent ends as its
- *      long window empties.
- *   4. One transition a call, the page's first; the ticket's then comes with the next pane.
+ *   2. What fires goes on until one of the windows, from the short one up to the long one, is clearly
+ *      slower than the rate: by more than chance alone would make it. Else a series that burns at
+ *      just about the rate would go over it and back many times a day, and more often the less
+ *      traffic it has. A window of few spans is never clearly slower, nor is one of none: an alert
+ *      does not end because somebody failed and then nobody came.
+ *   3. One transition a call, the page's first; the ticket's then comes with the next pane.
  */
 #include "operators/slo.h"
 
@@ -28,59 +27,64 @@ const struct slo_pair_shape slo_pairs[SLO_PAIRS] = {
 
 static const char *const severity_names[SLO_SEVERITIES] = {"page", "ticket"};
 
-enum {
-    SHORT_BAD_LEAST = 2,   /* rule 1 */
-    CALM_SPANS_LEAST = 10, /* rule 3 */
-};
+enum { SHORT_BAD_LEAST = 2 }; /* rule 1 */
 
-/* Rule 2: shares of the rate, below which what fires is over. */
-#define LONG_CALM  0.9
-#define SHORT_CALM 0.5
+/* Rule 2. */
+#define CLEAR_SHARE      0.1
+#define CLEAR_DEVIATIONS 2
 
-enum verdict { CALM, UNSURE, BURNING };
-
-static bool is_faster(const struct slo *s, double rate, struct tally window)
+/* How many spans would be bad at a pair's rate. */
+static double bad_at_rate(const struct slo *s, int p, struct tally window)
 {
-    return (double)window.bad > rate * s->allowed * (double)window.all;
+    return s->burn[p] * s->allowed * (double)window.all;
 }
 
-static bool long_burns(const struct slo *s, int p, struct tally window, bool firing)
+static bool is_faster(const struct slo *s, int p, struct tally window)
 {
-    double rate = s->burn[p] * (firing ? LONG_CALM : 1);
-    return rate > 0 && window.bad >= s->min_bad && is_faster(s, rate, window);
+    return (double)window.bad > bad_at_rate(s, p, window);
 }
 
-static enum verdict short_verdict(const struct slo *s, int p, struct tally window, bool firing)
+/* Counts of what is rare deviate by the root of what is expected (Poisson). */
+static bool is_clearly_slower(const struct slo *s, int p, struct tally window)
 {
-    if (firing) {
-        if (window.all < s->min_spans || window.all < CALM_SPANS_LEAST) return UNSURE;
-        return is_faster(s, s->burn[p] * SHORT_CALM, window) ? BURNING : CALM;
+    double limit = bad_at_rate(s, p, window);
+    double clear = fmax(CLEAR_SHARE * limit, CLEAR_DEVIATIONS * sqrt(limit));
+    return (double)window.bad < limit - clear;
+}
+
+/* Rule 1. */
+static bool pair_fires(const struct slo *s, int p, const struct burn_ring *ring)
+{
+    struct tally wide = ring->window[slo_pairs[p].long_window];
+    struct tally narrow = ring->window[slo_pairs[p].short_window];
+    bool enough =
+        wide.bad >= s->min_bad && narrow.all >= s->min_spans && narrow.bad >= SHORT_BAD_LEAST;
+    return enough && is_faster(s, p, wide) && is_faster(s, p, narrow);
+}
+
+/* Rule 2. */
+static bool pair_goes_on(const struct slo *s, int p, const struct burn_ring *ring)
+{
+    if (ring->window[slo_pairs[p].long_window].bad < s->min_bad) return false;
+    for (int w = slo_pairs[p].short_window; w <= (int)slo_pairs[p].long_window; w++) {
+        if (is_clearly_slower(s, p, ring->window[w])) return false;
     }
-    bool enough = window.all >= s->min_spans && window.bad >= SHORT_BAD_LEAST;
-    return enough && is_faster(s, s->burn[p], window) ? BURNING : CALM;
+    return true;
 }
 
-static enum verdict pair_verdict(
-    const struct slo *s, int p, const struct burn_ring *ring, bool firing)
+/* Whether a severity's condition holds, and by which pair. */
+static bool severity_burns(const struct slo *s, int severity, const struct slo_alert *alert,
+    const struct burn_ring *ring, uint64_t *pair)
 {
-    if (!long_burns(s, p, ring->window[slo_pairs[p].long_window], firing)) return CALM;
-    return short_verdict(s, p, ring->window[slo_pairs[p].short_window], firing);
-}
-
-/* The worst of a severity's pairs, and the first that is as bad. */
-static enum verdict severity_verdict(const struct slo *s, int severity,
-    const struct slo_alert *alert, const struct burn_ring *ring, uint64_t *pair)
-{
-    bool firing = alert->state == ALERT_FIRING;
-    enum verdict worst = CALM;
     for (int p = 0; p < SLO_PAIRS; p++) {
-        if ((int)slo_pairs[p].severity != severity) continue;
-        enum verdict verdict = pair_verdict(s, p, ring, firing);
-        if (verdict <= worst) continue;
-        worst = verdict;
+        if ((int)slo_pairs[p].severity != severity || s->burn[p] == 0) continue;
+        bool burns =
+            alert->state == ALERT_FIRING ? pair_goes_on(s, p, ring) : pair_fires(s, p, ring);
+        if (!burns) continue;
         *pair = (uint64_t)p;
+        return true;
     }
-    return worst;
+    return false;
 }
 
 static void turn(const struct slo *s, int severity, const struct slo_alert *alert,
@@ -116,12 +120,12 @@ static void observe(const struct slo *s, int severity, struct slo_alert *alert,
     struct burn_ring *ring, int64_t end_ns)
 {
     uint64_t pair = alert->pair;
-    enum verdict verdict = severity_verdict(s, severity, alert, ring, &pair);
+    bool burns = severity_burns(s, severity, alert, ring, &pair);
     if (alert->state == ALERT_FIRING) {
-        if (verdict != CALM) alert->met_ns = end_ns;
+        if (burns) alert->met_ns = end_ns;
         return;
     }
-    if (verdict != BURNING) {
+    if (!burns) {
         *alert = (struct slo_alert){.state = ALERT_INACTIVE};
         return;
     }
