@@ -45,13 +45,15 @@ static void moving_init(struct moving *m, const struct config *before, const str
 static void states_leave(const struct moving *m, struct closing *closing, struct series *series)
 {
     struct states_walk walk = states_begin(m->before, series->concerned, series->states);
+    int64_t at_ns = closing->pane * closing->plan->pane_ns;
     while (states_next(&walk)) {
-        struct transition transition = {0};
         if (m->stays[walk.index] || walk.operator_->leave == NULL) continue;
-        walk.operator_->leave(walk.self, walk.state, &transition);
-        if (!transition.happened) continue;
-        int64_t at_ns = closing->pane * closing->plan->pane_ns;
-        windows_say_alert(closing, series, &transition.alert, at_ns);
+        for (;;) {
+            struct transition transition = {0};
+            walk.operator_->leave(walk.self, walk.state, &transition);
+            if (!transition.happened) break;
+            windows_say_alert(closing, series, &transition.alert, at_ns);
+        }
     }
 }
 

@@ -116,8 +116,8 @@ static void resolve(const struct slo *s, int severity, struct slo_alert *alert,
     *alert = (struct slo_alert){.state = ALERT_INACTIVE};
 }
 
-static void observe(const struct slo *s, int severity, struct slo_alert *alert,
-    struct burn_ring *ring, int64_t end_ns)
+static void look(const struct slo *s, int severity, struct slo_alert *alert, struct burn_ring *ring,
+    int64_t end_ns)
 {
     uint64_t pair = alert->pair;
     bool burns = severity_burns(s, severity, alert, ring, &pair);
@@ -157,7 +157,7 @@ void slo_settle(
     burn_ring_advance(ring, (enum burn_budget)s->budget, slo_moment(s, moment->end_ns));
     for (int severity = 0; severity < SLO_SEVERITIES; severity++) {
         struct slo_alert *alert = &now->alert[severity];
-        observe(s, severity, alert, ring, moment->end_ns);
+        look(s, severity, alert, ring, moment->end_ns);
         if (!out->happened) say(s, severity, alert, ring, moment->end_ns, out);
     }
 }

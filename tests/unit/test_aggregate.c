@@ -30,6 +30,8 @@ static const char busy[] =
     "history: [{resolution: 1s, retain: 1h, sketches: true},\n"
     "          {resolution: 6s, retain: 1h, sketches: true}]\n"
     "zscore: [{column: error_ratio, history: 8, warmup: 3}]\n"
+    "slos: [{name: good, match: {service: 'c*'}, objective: 99%, columns: all},\n"
+    "       {name: fast, match: {}, objective: 99%, latency: 100ms, window: month}]\n"
     "rules: [{name: slow, column: latency_p95_ms, above: 60},\n"
     "        {name: failing, column: error_ratio, above: 0.2, window: 4s, for: 3s}]\n";
 
