@@ -20,6 +20,7 @@ struct aggregate *aggregate_new(const struct plan *plan, uint32_t partition)
     a->next_pane = PANE_NONE;
     a->empty = cell_new(&plan->layout, &a->pool);
     series_table_init(&a->series, plan, partition, &a->pool);
+    if (partition == FLEET_PARTITION) a->fleet = fleet_new(plan->partitions);
     return a;
 }
 
@@ -33,6 +34,7 @@ void aggregate_free(struct aggregate *a)
     free(a->clock);
     free(a->totals.total);
     settings_free(a->settings);
+    fleet_free(a->fleet);
     free(a);
 }
 
@@ -57,9 +59,27 @@ int64_t aggregate_watermark(const struct aggregate *a)
     return is_behind(a) ? a->next_pane * a->plan->pane_ns : a->watermark_ns;
 }
 
-bool aggregate_ended(const struct aggregate *a)
+static bool has_closed_all(const struct aggregate *a)
 {
     return a->ended && !is_behind(a);
+}
+
+bool aggregate_ended(const struct aggregate *a)
+{
+    return has_closed_all(a) && (a->fleet == NULL || fleet_ended(a->fleet));
+}
+
+int64_t aggregate_sent_ms(const struct aggregate *a)
+{
+    return a->sent_ms;
+}
+
+void aggregate_telling(const struct aggregate *a, struct partial_telling *telling)
+{
+    bool any = a->next_pane != PANE_NONE;
+    *telling = (struct partial_telling){.partition = a->series.partition,
+        .closed_ns = any ? a->next_pane * a->plan->pane_ns : WATERMARK_NONE,
+        .ended = has_closed_all(a)};
 }
 
 void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts)
@@ -70,6 +90,7 @@ void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts
     counts->series = a->series.count;
     counts->series_active = a->series.actives;
     counts->bytes = a->pool.held;
+    counts->untold = a->fleet == NULL ? 0 : fleet_dropped(a->fleet);
 }
 
 /* The first pane there is to close: the oldest that holds anything, or where the watermark is. */
@@ -343,5 +364,7 @@ enum status aggregate_apply(
         advance(a, records);
         say_provisional(a, before_ms, records);
     }
+    if (status <= ST_SKIP && a->fleet != NULL)
+        fleet_decide(a->fleet, a->sent_ms, a->plan->fingerprint, records);
     return status;
 }

@@ -11,6 +11,7 @@
 #include "engine/plan.h"
 #include "engine/records.h"
 #include "engine/watermark.h"
+#include "schemas/partial.h"
 
 struct aggregate;
 
@@ -20,6 +21,7 @@ struct aggregate_counts {
     uint64_t repeated; /* on-time cells for a closed pane: at-least-once repeats */
     uint64_t gap_offsets, overlap_offsets; /* of the audit: source offsets lost, or counted twice */
     uint64_t overflowed, evicted;
+    uint64_t untold; /* alerts that were too many to be looked at together */
     size_t series, series_active, bytes;
 };
 
@@ -42,6 +44,9 @@ uint32_t aggregate_partitions(const struct aggregate *a, uint32_t topic);
 int64_t aggregate_watermark(const struct aggregate *a);
 bool aggregate_ended(
     const struct aggregate *a); /* every source partition has, all panes are closed */
+/* What this partition tells the one that looks at all series, but for the alerts. */
+int64_t aggregate_sent_ms(const struct aggregate *a); /* newest send time in its partials */
+void aggregate_telling(const struct aggregate *a, struct partial_telling *telling);
 void aggregate_counts(const struct aggregate *a, struct aggregate_counts *counts);
 
 /*

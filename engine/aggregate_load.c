@@ -213,6 +213,9 @@ static enum status load_message(struct loading *loading, const struct wire *oute
     case 16:
         load_counts(a, inside);
         break;
+    case 18:
+        if (a->fleet != NULL) return fleet_load(a->fleet, field->bytes, err);
+        return error_set(err, ST_FATAL, 0, "snapshot: it looks at all series, which is another's");
     case 17:
         if (a->series.count == 0) return aggregate_settle(a, field->bytes, NULL, err);
         return error_set(err, ST_FATAL, 0, "snapshot: the settings come after series");

@@ -212,6 +212,11 @@ void aggregate_save(const struct aggregate *a, struct buffer *out)
     for (size_t i = 0; i < a->series.count; i++)
         save_series(a, a->series.series[i], out);
     save_lists(a, out);
+    if (a->fleet != NULL) {
+        size_t fleet = wire_open(out, 18);
+        fleet_save(a->fleet, out);
+        wire_close(out, fleet);
+    }
     size_t mark = wire_open(out, 16);
     wire_put_uint(out, 1, a->counts.gap_offsets);
     wire_put_uint(out, 2, a->counts.overlap_offsets);

@@ -8,6 +8,7 @@
 #include "engine/base/failpoint.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/fleet.h"
 #include "engine/metrics.h"
 #include "engine/snapshot.h"
 #include "engine/trouble.h"
@@ -35,10 +36,11 @@ struct shard {
     bool changed;
     bool live; /* past what an earlier owner has said and counted */
     struct aggregate_metadata metadata;
-    int64_t snapshot_due_ns;   /* by clock_ns */
-    int64_t snapshot_partials; /* the first partial that the newest snapshot does not hold */
-    int64_t snapshot_first;    /* its first record in <name>.state */
-    bool trim;                 /* a snapshot was committed: what only older ones need may go */
+    int64_t snapshot_due_ns;     /* by clock_ns */
+    int64_t snapshot_partials;   /* the first partial that the newest snapshot does not hold */
+    int64_t snapshot_first;      /* its first record in <name>.state */
+    bool trim;                   /* a snapshot was committed: what only older ones need may go */
+    struct partial_telling told; /* last, of its partition's panes; as committed */
     struct aggregate_counts said;
     struct metric *watermark, *series, *bytes, *lag, *snapshot;
 };
@@ -112,6 +114,7 @@ static enum status shard_load(
     *shard = (struct shard){.partition = from->partition, .silent_until = from->offset};
     shard->metadata = (struct aggregate_metadata){-1, WATERMARK_NONE, false};
     shard->committed_watermark_ns = WATERMARK_NONE;
+    shard->told.closed_ns = WATERMARK_NONE;
     shard->watermark = metric_of(METRIC_GAUGE, "weir_watermark_seconds",
         "Event time up to which panes are closed.", "partition=\"%d\"", from->partition);
     shard->series = metric_of(
@@ -283,6 +286,43 @@ static enum status send_records(
     return ST_OK;
 }
 
+static enum status send_telling(struct aggregate_stage *s, const struct shard *shard,
+    const struct partial_telling *telling, struct error *err)
+{
+    struct worker *w = s->worker;
+    struct buffer partial = {0};
+    struct partial_header header = {
+        .plan = w->plan->fingerprint, .sent_ms = aggregate_sent_ms(shard->aggregate)};
+    partial_put_header(&partial, &header);
+    partial_put_telling(&partial, telling);
+    enum status status = kafka_send(
+        s->kafka, w->partials, FLEET_PARTITION, bytes_of(""), buffer_bytes(&partial), NULL, err);
+    buffer_release(&partial);
+    return status;
+}
+
+/*
+ * What fires in this partition goes to the one that looks at all series, with how far its panes are
+ * closed. Alerts that fill several records come before that.
+ */
+static enum status tell(struct aggregate_stage *s, struct shard *shard, struct error *err)
+{
+    struct partial_telling telling, part;
+    struct bytes left = buffer_bytes(&shard->records.told), alerts;
+    aggregate_telling(shard->aggregate, &telling);
+    bool nothing_new = left.size == 0 && telling.closed_ns == shard->told.closed_ns &&
+                       telling.ended == shard->told.ended;
+    if (nothing_new) return ST_OK;
+    part = (struct partial_telling){.partition = telling.partition, .closed_ns = WATERMARK_NONE};
+    while (fleet_cut(&left, PARTIAL_BYTES_MAX, &alerts)) {
+        part.alerts = alerts;
+        enum status status = send_telling(s, shard, &part, err);
+        if (status != ST_OK) return status;
+    }
+    telling.alerts = alerts;
+    return send_telling(s, shard, &telling, err);
+}
+
 /* Write a snapshot when one is due; at_least_once has no use for it, its offsets are not exact. */
 static enum status send_snapshot(
     struct aggregate_stage *s, struct shard *shard, int64_t *snapshot_first, struct error *err)
@@ -313,6 +353,7 @@ static enum status commit_shards(
         snapshot_first[i] = -1;
         if (!shard_dirty(shard)) continue;
         status = send_records(s, shard, err);
+        if (status == ST_OK) status = tell(s, shard, err);
         if (status == ST_OK) status = send_snapshot(s, shard, &snapshot_first[i], err);
         shard->metadata.watermark_ns = aggregate_watermark(shard->aggregate);
         shard->metadata.ended = aggregate_ended(shard->aggregate);
@@ -382,6 +423,8 @@ static void say_counts(struct aggregate_stage *s, struct shard *shard)
         &said->rows_provisional);
     say("weir_series_overflowed_total", "Deltas that went to an overflow series.", now.overflowed,
         &said->overflowed);
+    say("weir_alerts_untold_total", "Alerts that were too many to be looked at together.",
+        now.untold, &said->untold);
     say("weir_series_evicted_total", "Idle series forgotten.", now.evicted, &said->evicted);
     metric_set(shard->series, (double)now.series);
     metric_set(shard->bytes, (double)now.bytes);
@@ -434,6 +477,7 @@ static enum status epoch_commit(struct aggregate_stage *s, struct error *err)
         struct shard *shard = &s->shard[i];
         if (!shard_dirty(shard)) continue;
         records_reset(&shard->records);
+        aggregate_telling(shard->aggregate, &shard->told);
         shard->changed = false;
         say_counts(s, shard);
         if (snapshot_first[i] < 0) continue;

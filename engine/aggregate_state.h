@@ -3,6 +3,7 @@
 #define ENGINE_AGGREGATE_STATE_H
 
 #include "engine/aggregate.h"
+#include "engine/fleet.h"
 #include "engine/series.h"
 #include "engine/settings.h"
 #include "engine/windows.h"
@@ -35,6 +36,7 @@ struct aggregate {
     struct series_table series;
     struct late_cell *late;
     size_t lates, lates_max;
+    struct fleet *fleet;   /* of the partition that looks at all series; NULL: another's */
     struct late_cell *due; /* scratch of one closing */
     size_t dues_max;
     struct aggregate_counts counts;

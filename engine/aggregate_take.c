@@ -146,6 +146,8 @@ enum status aggregate_take(
         if (part == PARTIAL_CLOCK) status = apply_clock(a, &item.clock, err);
         if (part == PARTIAL_SETTINGS) status = aggregate_settle(a, item.settings, records, err);
         if (part == PARTIAL_TOTAL) totals_add(&a->totals, &item.total);
+        if (part == PARTIAL_TELLING && a->fleet != NULL)
+            status = fleet_take(a->fleet, &item.telling, err);
         if (status > worst) worst = status;
     }
     return worst;

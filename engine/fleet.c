@@ -3,7 +3,6 @@
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/fleet_state.h"
-#include "schemas/partial.h"
 #include "schemas/wire.h"
 
 #include <assert.h>
@@ -63,6 +62,22 @@ void fleet_tell(const struct alert *alert, uint64_t plan, struct buffer *alerts)
     buffer_release(&record);
 }
 
+bool fleet_cut(struct bytes *alerts, size_t most, struct bytes *part)
+{
+    struct wire wire = wire_of(*alerts);
+    size_t fits = 0;
+    uint64_t size;
+    while (wire.at < wire.end && wire_varint(&wire, &size)) {
+        wire.at += size;
+        if (fits != 0 && wire_offset(&wire) > most) break;
+        fits = wire_offset(&wire);
+    }
+    *part = (struct bytes){alerts->data, fits};
+    alerts->data += fits;
+    alerts->size -= fits;
+    return alerts->size != 0;
+}
+
 void fleet_append(struct fleet *fleet, struct member_told *member)
 {
     if (fleet->pendings == FLEET_PENDING_MAX) {
@@ -79,7 +94,7 @@ void fleet_append(struct fleet *fleet, struct member_told *member)
 }
 
 enum status fleet_take(
-    struct fleet *fleet, const struct fleet_telling *telling, struct error *err)
+    struct fleet *fleet, const struct partial_telling *telling, struct error *err)
 {
     if (telling->partition >= fleet->partitions) {
         return error_set(err, ST_SKIP, 0,

@@ -15,22 +15,16 @@
 #define ENGINE_FLEET_H
 
 #include "engine/records.h"
+#include "schemas/partial.h"
 
 enum {
-    FLEET_PARTITION = 0,      /* of partials: where it is decided */
-    FLEET_PENDING_MAX = 20000, /* tellings that wait for other partitions; more are counted, not kept */
+    FLEET_PARTITION = 0, /* of partials: where it is decided */
+    FLEET_PENDING_MAX =
+        20000, /* tellings that wait for other partitions; more are counted, not kept */
     INCIDENT_MEMBERS_MAX = 2000,
 };
 
 struct fleet;
-
-/* One partition's word: all that fired in panes up to `closed_ns` has been told by now. */
-struct fleet_telling {
-    uint32_t partition;
-    int64_t closed_ns;
-    bool ended;          /* batch mode: nothing will follow */
-    struct bytes alerts; /* each one's length as a varint, then as alert_encode writes it */
-};
 
 struct fleet *fleet_new(uint32_t partitions);
 void fleet_free(struct fleet *fleet); /* NULL is fine */
@@ -38,14 +32,21 @@ void fleet_free(struct fleet *fleet); /* NULL is fine */
 /* Append a telling's alert to `alerts`. */
 void fleet_tell(const struct alert *alert, uint64_t plan, struct buffer *alerts);
 
+/*
+ * Cut what fits into `most` bytes off the front of told alerts.
+ *
+ * returns  true: `part` is full and more is left; false: `part` is all of the rest
+ */
+bool fleet_cut(struct bytes *alerts, size_t most, struct bytes *part);
+
 /* ST_OK; ST_SKIP: a part of it cannot be read, the rest was taken. */
 enum status fleet_take(
-    struct fleet *fleet, const struct fleet_telling *telling, struct error *err) MUST_USE;
+    struct fleet *fleet, const struct partial_telling *telling, struct error *err) MUST_USE;
 
 /* Decide what all partitions have told of, and say the alerts that begin, change and end. */
 void fleet_decide(struct fleet *fleet, int64_t sent_ms, uint64_t plan, struct records *records);
 
-bool fleet_ended(const struct fleet *fleet);      /* every partition has, and all is decided */
+bool fleet_ended(const struct fleet *fleet);       /* every partition has, and all is decided */
 uint64_t fleet_dropped(const struct fleet *fleet); /* tellings over FLEET_PENDING_MAX */
 
 /* The whole state, and back; equal states are equal bytes. source: schemas/snapshot.proto, Fleet */

@@ -16,8 +16,8 @@ static struct bytes record_of(const struct member_told *member)
 
 static int records_compare(const void *left, const void *right)
 {
-    return member_compare(*(const struct member_told *const *)left,
-        *(const struct member_told *const *)right);
+    return member_compare(
+        *(const struct member_told *const *)left, *(const struct member_told *const *)right);
 }
 
 /* What is pending came in no order that means anything, so it is saved in one of its own. */
@@ -60,8 +60,7 @@ static bool load_told(struct fleet *fleet, uint32_t partition, struct wire wire)
     int more;
     if (partition >= fleet->partitions) return false;
     while ((more = wire_next(&wire, &field)) > 0) {
-        if (field.number == TOLD_CLOSED_NS)
-            fleet->closed_ns[partition] = wire_zigzag(field.value);
+        if (field.number == TOLD_CLOSED_NS) fleet->closed_ns[partition] = wire_zigzag(field.value);
         if (field.number == TOLD_ENDED) fleet->ended[partition] = field.value != 0;
     }
     return more == 0;

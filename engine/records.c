@@ -1,6 +1,7 @@
 #include "engine/records.h"
 
 #include "engine/base/memory.h"
+#include "engine/fleet.h"
 
 #include <stdlib.h>
 
@@ -40,14 +41,21 @@ void records_alert(struct records *records, const struct alert *alert, uint64_t 
     records->alerts++;
 }
 
+void records_tell(struct records *records, const struct alert *alert, uint64_t plan)
+{
+    if (!records->silent) fleet_tell(alert, plan, &records->told);
+}
+
 void records_reset(struct records *records)
 {
+    buffer_reset(&records->told);
     buffer_reset(&records->bytes);
     records->count = 0;
 }
 
 void records_release(struct records *records)
 {
+    buffer_release(&records->told);
     buffer_release(&records->bytes);
     free(records->place);
     *records = (struct records){0};

@@ -15,11 +15,13 @@ struct records {
     struct record_place *place;
     size_t count, capacity;
     uint64_t rows, alerts;
+    struct buffer told; /* of rules that look at all series: see engine/fleet.h */
 };
 
 void records_row(
     struct records *records, const struct row *row, const struct columns *columns, uint64_t plan);
 void records_alert(struct records *records, const struct alert *alert, uint64_t plan);
+void records_tell(struct records *records, const struct alert *alert, uint64_t plan);
 void records_reset(struct records *records);
 void records_release(struct records *records);
 

@@ -2,6 +2,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "engine/evidence.h"
 #include "engine/watermark.h"
 
 #include <assert.h>
@@ -53,14 +54,44 @@ static void alert_name(struct alert *alert)
     buffer_release(&text);
 }
 
+/*
+ * What an alert is shown with: the newest closed slice of what is scored, else of the panes. Scorers
+ * only repeat what they know of it.
+ */
+static void evidence_row(const struct closing *c, const struct series *series, struct row *row)
+{
+    uint32_t level = c->plan->scored ? c->plan->score_level : 0;
+    int64_t width_ns = c->plan->level[level].width_ns;
+    int64_t index = newest_closed(c->plan, level, c->pane + 1);
+    const struct slice *slice = slices_find(&series->level[level], index);
+    *row = (struct row){.start_ns = index * width_ns,
+        .end_ns = (index + 1) * width_ns,
+        .status = ROW_FINAL,
+        .scored = c->plan->scored};
+    row_fill(c, series, slice == NULL ? c->empty : slice->cell, 1, row);
+    struct transition none = {0};
+    struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
+    while (states_next(&walk)) {
+        if (walk.operator_->observe != NULL)
+            walk.operator_->step(walk.self, walk.state, row, &none);
+    }
+}
+
 void windows_say_alert(
     struct closing *c, const struct series *series, struct alert *alert, int64_t at_ns)
 {
+    if (c->records->silent) return;
+    struct row row;
     alert->series = series->name;
     alert->sent_ms = c->sent_ms;
     alert->at_ns = at_ns;
     alert_name(alert);
-    records_alert(c->records, alert, c->plan->fingerprint);
+    evidence_row(c, series, &row);
+    evidence_give(c->plan, &row, alert);
+    if (alert->together)
+        records_tell(c->records, alert, c->plan->fingerprint);
+    else
+        records_alert(c->records, alert, c->plan->fingerprint);
 }
 
 /* Run the operators over a row; what they found out together is said after all rows of the pane. */

@@ -62,6 +62,16 @@ void partial_put_settings(struct buffer *out, struct bytes text)
     wire_put_bytes(out, 10, text);
 }
 
+void partial_put_telling(struct buffer *out, const struct partial_telling *telling)
+{
+    size_t mark = wire_open(out, 11);
+    wire_put_uint(out, 1, telling->partition);
+    if (telling->closed_ns != WATERMARK_NONE) wire_put_sint(out, 2, telling->closed_ns);
+    if (telling->ended) wire_put_uint(out, 3, 1);
+    if (telling->alerts.size != 0) wire_put_bytes(out, 4, telling->alerts);
+    wire_close(out, mark);
+}
+
 /* As wire_next; text where a number should be reads as 0. */
 static int field_next(struct wire *wire, struct wire_field *field)
 {
@@ -153,12 +163,26 @@ static bool total_read(struct wire wire, struct partial_total *total)
     return more == 0;
 }
 
+static bool telling_read(struct wire wire, struct partial_telling *telling)
+{
+    struct wire_field field;
+    int more;
+    *telling = (struct partial_telling){.closed_ns = WATERMARK_NONE};
+    while ((more = field_next(&wire, &field)) > 0) {
+        if (field.number == 1) telling->partition = (uint32_t)field.value;
+        if (field.number == 2) telling->closed_ns = wire_zigzag(field.value);
+        if (field.number == 3) telling->ended = field.value != 0;
+        if (field.number == 4 && field.type == WIRE_BYTES) telling->alerts = field.bytes;
+    }
+    return more == 0;
+}
+
 enum partial_part partial_next(struct wire *parts, struct partial_item *item)
 {
     struct wire_field field;
     int more;
     while ((more = wire_next(parts, &field)) > 0) {
-        if (field.number < 6 || field.number > 10) continue; /* what a newer weir added */
+        if (field.number < 6 || field.number > 11) continue; /* what a newer weir added */
         if (field.type != WIRE_BYTES) return PARTIAL_BAD;
         if (field.number == 10) {
             item->settings = field.bytes;
@@ -170,7 +194,9 @@ enum partial_part partial_next(struct wire *parts, struct partial_item *item)
             return topic_read(inside, &item->topic) ? PARTIAL_TOPIC : PARTIAL_BAD;
         if (field.number == 8)
             return clock_read(inside, &item->clock) ? PARTIAL_CLOCK : PARTIAL_BAD;
-        return total_read(inside, &item->total) ? PARTIAL_TOTAL : PARTIAL_BAD;
+        if (field.number == 9)
+            return total_read(inside, &item->total) ? PARTIAL_TOTAL : PARTIAL_BAD;
+        return telling_read(inside, &item->telling) ? PARTIAL_TELLING : PARTIAL_BAD;
     }
     return more == 0 ? PARTIAL_DONE : PARTIAL_BAD;
 }

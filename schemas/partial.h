@@ -54,6 +54,15 @@ struct partial_total {
     uint64_t messages, malformed, spans, dropped;
 };
 
+/* What a partition of aggregate tells the one that looks at all series: see engine/fleet.h. */
+struct partial_telling {
+    uint32_t partition;
+    int64_t
+        closed_ns; /* all that began and ceased to fire up to then has been told; or WATERMARK_NONE */
+    bool ended;    /* batch mode: nothing will follow */
+    struct bytes alerts; /* each one's length as a varint, then as alert_encode writes it */
+};
+
 /* Writing: the header, then the parts in any order. A cell is opened, its measures appended, closed. */
 void partial_put_header(struct buffer *out, const struct partial_header *header);
 size_t partial_open_cell(struct buffer *out, const struct partial_cell *cell);
@@ -61,6 +70,7 @@ void partial_put_topic(struct buffer *out, const struct partial_topic *topic);
 void partial_put_clock(struct buffer *out, const struct partial_clock *clock);
 void partial_put_total(struct buffer *out, const struct partial_total *total);
 void partial_put_settings(struct buffer *out, struct bytes text);
+void partial_put_telling(struct buffer *out, const struct partial_telling *telling);
 
 /*
  * Reading: the header, wherever its fields stand, and a cursor over the parts.
@@ -77,6 +87,7 @@ enum partial_part {
     PARTIAL_CLOCK,
     PARTIAL_TOTAL,
     PARTIAL_SETTINGS,
+    PARTIAL_TELLING,
     PARTIAL_BAD
 };
 
@@ -86,6 +97,7 @@ struct partial_item {
     struct partial_clock clock;
     struct partial_total total;
     struct bytes settings; /* YAML: see engine/settings.h */
+    struct partial_telling telling;
 };
 
 /* The next part of a record, everything borrowed from it. PARTIAL_BAD: malformed, the rest is lost. */

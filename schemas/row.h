@@ -135,7 +135,8 @@ enum { MEMBERS_MAX = 20 /* named in one alert */ };
 
 /* What is most out of the ordinary of a series. */
 struct signal {
-    struct bytes name; /* as in `X_z`: latency, errors, spans or a column; empty: nothing is scored */
+    struct bytes
+        name; /* as in `X_z`: latency, errors, spans or a column; empty: nothing is scored */
     double z, p, value, expected;
     double shift;   /* how far from expected, on a logarithmic scale; NaN: unknown */
     double mean_ms; /* of its spans; NaN: none */
