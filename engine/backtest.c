@@ -3,6 +3,7 @@
 #include "engine/backtest_series.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/evidence.h"
 #include "engine/watermark.h"
 
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 struct backtest {
     const struct plan *plan;
     struct episodes *episodes;
+    struct tellings *tellings;
     struct backtest_table table;
     struct pool pool;
     void *empty;        /* a cell without spans */
@@ -36,11 +38,13 @@ static int64_t kept_of(const struct plan *plan)
     return kept_ns;
 }
 
-struct backtest *backtest_new(const struct plan *plan, struct episodes *episodes)
+struct backtest *backtest_new(
+    const struct plan *plan, struct episodes *episodes, struct tellings *tellings)
 {
     struct backtest *b = memory_zeroed(1, sizeof(*b));
     b->plan = plan;
     b->episodes = episodes;
+    b->tellings = tellings;
     b->kept_ns = kept_of(plan);
     b->empty = cell_new(&plan->layout, &b->pool);
     backtest_table_init(&b->table, plan);
@@ -81,11 +85,23 @@ static bool runs(const struct window_operator *op)
 
 static void step(struct backtest *b, struct backtest_series *series, struct row *row)
 {
+    struct transition none = {0};
     struct states_walk walk = states_begin(b->plan->config, series->concerned, series->states);
     while (states_next(&walk)) {
-        struct transition none = {0};
         if (runs(walk.operator_)) walk.operator_->step(walk.self, walk.state, row, &none);
     }
+}
+
+static void say(struct backtest *b, struct backtest_series *series, struct alert *alert)
+{
+    alert->series = series->name;
+    if (!alert->together) {
+        episodes_turn(b->episodes, EPISODE_TESTED, alert);
+        return;
+    }
+    static const struct row none;
+    evidence_give(b->plan, series->evidence == NULL ? &none : series->evidence, alert);
+    tellings_add(b->tellings, alert, b->plan->fingerprint);
 }
 
 static void settle(struct backtest *b, struct backtest_series *series, int64_t end_ns, bool silent)
@@ -101,11 +117,9 @@ static void settle(struct backtest *b, struct backtest_series *series, int64_t e
         struct transition out = {.text = &b->text};
         if (!runs(walk.operator_) || walk.operator_->settle == NULL) continue;
         walk.operator_->settle(walk.self, walk.state, &moment, &out);
-        buffer_reset(&b->text);
-        if (!out.happened) continue;
-        out.alert.series = series->name;
         out.alert.at_ns = end_ns;
-        episodes_turn(b->episodes, EPISODE_TESTED, &out.alert);
+        if (out.happened) say(b, series, &out.alert);
+        buffer_reset(&b->text);
     }
     series->awake = states_awake(b->plan->config, series->concerned, series->states);
     series->settled_ns = end_ns;
@@ -182,14 +196,8 @@ static int column_find(struct backtest *b, uint32_t c, struct bytes name)
 static void row_of(
     struct backtest *b, const struct output *out, struct bytes series, struct row *row)
 {
-    const struct row *from = &out->row;
-    *row = (struct row){.series = series,
-        .start_ns = from->start_ns,
-        .end_ns = from->end_ns,
-        .rolling = from->rolling,
-        .status = from->status,
-        .record_ms = from->record_ms,
-        .sent_ms = from->sent_ms};
+    *row = out->row;
+    row->series = series;
     row->scored = !row->rolling && row->end_ns - row->start_ns == b->plan->config->score_ns;
     for (uint32_t c = 0; c < out->columns; c++) {
         const struct column_value *value = &out->column[c];
@@ -231,6 +239,7 @@ static void take_final(struct backtest *b, const struct output *out)
         backtest_series_remember(&b->table, series, &row);
     }
     step(b, series, &row);
+    if (row.scored) backtest_series_show(&b->table, series, &row);
     b->seen[0] |= row.filled[0];
     b->seen[1] |= row.filled[1];
 }

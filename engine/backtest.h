@@ -10,10 +10,12 @@
  *      is while slices of the series are kept and while an operator is awake.
  *   3. Late spans come as the difference between a pane's revised row and the one before it.
  *   4. States begin empty: windows, histories and `for` fill from the first row on.
+ *   5. What may become one alert with others is told, and decided over all partitions at the end.
  */
 #ifndef ENGINE_BACKTEST_H
 #define ENGINE_BACKTEST_H
 
+#include "engine/backtest_tellings.h"
 #include "engine/episodes.h"
 #include "engine/plan.h"
 
@@ -28,9 +30,11 @@ struct backtest_counts {
  * Of one partition.
  *
  * plan      of the config that is tried; outlives the backtest, as does
- * episodes  where alerts go, those of the log and those that are raised here
+ * episodes  where alerts go, those of the log and those that are raised here; and
+ * tellings  those of rule 5: for tellings_decide, once all partitions are finished
  */
-struct backtest *backtest_new(const struct plan *plan, struct episodes *episodes);
+struct backtest *backtest_new(
+    const struct plan *plan, struct episodes *episodes, struct tellings *tellings);
 void backtest_free(struct backtest *b); /* NULL is fine */
 
 /*

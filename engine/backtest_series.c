@@ -21,6 +21,7 @@ void backtest_table_release(struct backtest_table *table)
     for (size_t i = 0; i < table->count; i++) {
         free(table->series[i]->states);
         free(table->series[i]->pane);
+        free(table->series[i]->evidence);
         free(table->series[i]);
     }
     free(table->series);
@@ -85,6 +86,16 @@ struct backtest_series *backtest_series_of(struct backtest_table *table, struct 
         if (series->hash == hash && bytes_equal(series->name, name)) return series;
     }
     return add(table, name, hash);
+}
+
+void backtest_series_show(
+    const struct backtest_table *table, struct backtest_series *series, const struct row *row)
+{
+    if (!table->plan->scored) return;
+    if (series->evidence == NULL) series->evidence = memory_take(sizeof(*series->evidence));
+    *series->evidence = *row;
+    series->evidence->sketch = (struct bytes){NULL, 0};
+    series->evidence->error_kinds = 0; /* their texts are the record's */
 }
 
 static struct backtest_pane *pane_of(

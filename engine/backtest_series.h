@@ -22,6 +22,7 @@ struct backtest_series {
     int64_t stepped_ns;         /* end of the newest pane whose row was stepped */
     int64_t settled_ns;         /* and of that which was settled */
     struct backtest_pane *pane; /* [panes of the table], by pane; NULL: nobody amends */
+    struct row *evidence;       /* of its newest scored slice, without texts; NULL: none */
 };
 
 struct backtest_table {
@@ -39,6 +40,10 @@ void backtest_table_release(struct backtest_table *table);
 
 /* The series of this name, there from now on. */
 struct backtest_series *backtest_series_of(struct backtest_table *table, struct bytes name);
+
+/* Keep a scored row, for what is to be told of the series. */
+void backtest_series_show(
+    const struct backtest_table *table, struct backtest_series *series, const struct row *row);
 
 /* Remember a pane's row, for the difference to the next one of the same pane. */
 void backtest_series_remember(

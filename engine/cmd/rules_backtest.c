@@ -65,6 +65,7 @@ struct tested {
     struct plan plan;
     struct kafka_observer *observer;
     struct episodes episodes;
+    struct tellings tellings;
     struct backtest **part; /* one a partition */
     uint32_t partitions;
     char topic[TOPIC_BYTES];
@@ -122,6 +123,7 @@ static void finish(struct tested *t)
     }
     for (uint32_t p = 0; p < t->partitions; p++)
         backtest_finish(t->part[p], newest_ns < t->to_ns ? newest_ns : t->to_ns);
+    tellings_decide(&t->tellings, t->plan.fingerprint, &t->episodes);
 }
 
 static enum status topic_find(struct tested *t, struct error *err)
@@ -151,7 +153,7 @@ static enum status test(struct tested *t, struct error *err)
     if (status != ST_OK) return status;
     t->part = memory_zeroed(t->partitions, sizeof(struct backtest *));
     for (uint32_t p = 0; p < t->partitions; p++)
-        t->part[p] = backtest_new(&t->plan, &t->episodes);
+        t->part[p] = backtest_new(&t->plan, &t->episodes, &t->tellings);
     progress_open(&t->progress, stderr, "read", "rows");
     status = read_all(t, err);
     progress_close(&t->progress);
@@ -165,6 +167,7 @@ static void release(struct tested *t)
         backtest_free(t->part[p]);
     free(t->part);
     episodes_release(&t->episodes);
+    tellings_release(&t->tellings);
     kafka_observer_close(t->observer);
     config_release(&t->config);
 }

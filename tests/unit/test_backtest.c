@@ -107,7 +107,8 @@ static void test_over(const struct bench *b, const char *yaml, struct episodes *
     struct bench_plan plan;
     struct error err;
     bench_plan_init(&plan, yaml);
-    struct backtest *t = backtest_new(&plan.plan, episodes);
+    struct tellings tellings = {0};
+    struct backtest *t = backtest_new(&plan.plan, episodes, &tellings);
     for (size_t i = 0; i < b->records.count; i++) {
         struct bytes key, value;
         records_get(&b->records, i, &key, &value);
@@ -116,6 +117,7 @@ static void test_over(const struct bench *b, const char *yaml, struct episodes *
     backtest_finish(t, AT(14 * HOUR_S) - 3 * BENCH_S);
     backtest_counts(t, counts);
     backtest_free(t);
+    tellings_decide(&tellings, plan.plan.fingerprint, episodes);
     bench_plan_release(&plan);
 }
 
@@ -213,7 +215,8 @@ static void rows_of_another_plan_are_refused(void **unused)
     bench_plan_init(&b.plan, running);
     bench_plan_init(&plan, other);
     records_row(&b.records, &row, &b.plan.plan.columns, b.plan.plan.fingerprint);
-    struct backtest *t = backtest_new(&plan.plan, &episodes);
+    struct tellings tellings = {0};
+    struct backtest *t = backtest_new(&plan.plan, &episodes, &tellings);
     struct bytes key, value;
     records_get(&b.records, 0, &key, &value);
     assert_int_equal(backtest_take(t, value, &err), ST_FATAL);
@@ -326,6 +329,46 @@ static void episodes_go_two_by_two(void **unused)
     episodes_release(&e);
 }
 
+/* Two series of one service are one alert, a third is another; they come out of order of time. */
+static void what_is_told_is_one_alert_where_it_belongs_together(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *series;
+        enum alert_state state;
+        int64_t at_s;
+    } said[] = {
+        {"service=c", ALERT_FIRING, 30},
+        {"service=c", ALERT_RESOLVED, 90},
+        {"service=a;operation=x", ALERT_FIRING, 20},
+        {"service=a;operation=x", ALERT_RESOLVED, 60},
+        {"service=a", ALERT_FIRING, 20},
+        {"service=a", ALERT_RESOLVED, 80},
+    };
+    struct tellings tellings = {0};
+    struct episodes e = {0};
+    struct episode_pair *pair;
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        struct alert alert = {.rule = bytes_of("anomaly"),
+            .series = bytes_of(said[i].series),
+            .severity = bytes_of("page"),
+            .state = said[i].state,
+            .at_ns = said[i].at_s * BENCH_S,
+            .since_ns = said[i].at_s * BENCH_S,
+            .together = true};
+        tellings_add(&tellings, &alert, 1);
+    }
+    tellings_decide(&tellings, 1, &e);
+    size_t count = episodes_pair(&e, 0, NEVER, &pair);
+    assert_int_equal(count, 2);
+    assert_int_equal(pair[0].tested->fired_ns, 20 * BENCH_S);
+    assert_int_equal(pair[0].tested->resolved_ns, 80 * BENCH_S);
+    assert_true(bytes_are(pair[1].tested->series, "service=c"));
+    assert_int_equal(pair[1].tested->resolved_ns, 90 * BENCH_S);
+    free(pair);
+    episodes_release(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_table_says_what_differs),
         cmocka_unit_test(episodes_of_other_times_are_left_out),
         cmocka_unit_test(episodes_go_two_by_two),
+        cmocka_unit_test(what_is_told_is_one_alert_where_it_belongs_together),
     };
     return cmocka_run_group_tests_name("backtest", tests, NULL, NULL);
 }
