@@ -20,12 +20,14 @@
 #define AT(s)  (BENCH_EPOCH_NS + (s)*BENCH_S)
 #define NEVER  INT64_MAX
 #define HOUR_S INT64_C(3600)
+#define END_S  (16 * HOUR_S)
 
 #define HEAD                                                                                       \
     "pane: 1s\nwindows: [4s, 12s]\nlateness: 1s\nskew: 1s\nallowed_lateness: 20s\npartitions: 1\n" \
     "views: [[operation]]\nhistory: [{resolution: 1s, retain: 1h, sketches: false},\n"             \
     "  {resolution: 6s, retain: 1h, sketches: true}]\nscore_every: 6s\n"                           \
-    "thresholds: [100ms]\nprovisional: 500ms\nzscore: [{column: error_ratio, history: 8}]\n"
+    "thresholds: [100ms]\nprovisional: 500ms\nlimits: {series_idle: 3h}\nzscore: [{column: "       \
+    "error_ratio, history: 8}]\n"
 
 static const char running[] =
     HEAD "slos: [{name: good, match: {operation: a*}, objective: 99%},\n"
@@ -40,16 +42,15 @@ struct bench {
 };
 
 /* So many seconds from `from_s` on of spans under three operations: some late, slow or failed. */
-static void spans(struct bench_worker *worker, int64_t from_s, int64_t seconds, uint64_t fails_in,
-    struct bench_log *log)
+static void spans(struct bench_worker *worker, int64_t from_s, int64_t seconds, int64_t late_from_s,
+    uint64_t fails_in, struct bench_log *log)
 {
     static const char *const operations[] = {"a1", "a2", "b"};
     struct random random = random_from((uint64_t)from_s + 1);
     for (int64_t s = from_s; s < from_s + seconds; s++) {
         struct bench_span span[10];
         for (size_t i = 0; i < 10; i++) {
-            bool in_time = s < 80 || !random_once_in(&random,
-                                         4); /* what is before the first row is not known */
+            bool in_time = s < late_from_s || !random_once_in(&random, 4);
             uint64_t back = in_time ? 0 : random_below(&random, 30);
             span[i] = (struct bench_span){.service = "s",
                 .operation = operations[random_below(&random, 3)],
@@ -73,7 +74,11 @@ static void silence(
     }
 }
 
-/* Well, ill, well, silent for hours, ill again, and silent to the end. */
+/*
+ * Well, ill, well, silent for hours, ill again, silent, ill, silent to the end. Nothing is late in the
+ * beginning, as what is before the first row is not known; and nothing after the first silence, so
+ * that a final row ends that, and a revised one the second.
+ */
 static void bench_run(struct bench *b, const char *yaml)
 {
     struct bench_log log = {0};
@@ -81,12 +86,14 @@ static void bench_run(struct bench *b, const char *yaml)
     *b = (struct bench){0};
     bench_plan_init(&b->plan, yaml);
     bench_worker_init(&worker, &b->plan, 0, 1, 1, 0);
-    spans(&worker, 40, 600, 400, &log);
-    spans(&worker, 640, 300, 3, &log);
-    spans(&worker, 940, 4 * HOUR_S, 400, &log);
+    spans(&worker, 40, 600, 80, 400, &log);
+    spans(&worker, 640, 300, 0, 3, &log);
+    spans(&worker, 940, 4 * HOUR_S, 0, 400, &log);
     silence(&worker, 940 + 4 * HOUR_S, 10 * HOUR_S, &log);
-    spans(&worker, 10 * HOUR_S, 400, 2, &log);
+    spans(&worker, 10 * HOUR_S, 400, 11 * HOUR_S, 2, &log);
     silence(&worker, 10 * HOUR_S + 400, 14 * HOUR_S, &log);
+    spans(&worker, 14 * HOUR_S, 400, 0, 20, &log);
+    silence(&worker, 14 * HOUR_S + 400, END_S, &log);
     struct aggregate *a = aggregate_new(&b->plan.plan, 0);
     bench_apply(a, &log, 0, 0, &b->records);
     aggregate_free(a);
@@ -114,7 +121,7 @@ static void test_over(const struct bench *b, const char *yaml, struct episodes *
         records_get(&b->records, i, &key, &value);
         if (backtest_take(t, value, &err) != ST_OK) fail_msg("%s", err.text);
     }
-    backtest_finish(t, AT(14 * HOUR_S) - 3 * BENCH_S);
+    backtest_finish(t, AT(END_S - 60) - 2 * BENCH_S); /* the watermark's last word */
     backtest_counts(t, counts);
     backtest_free(t);
     tellings_decide(&tellings, plan.plan.fingerprint, episodes);
@@ -325,6 +332,17 @@ static void episodes_go_two_by_two(void **unused)
     assert_non_null(pair[0].ran);
     assert_int_equal(pair[0].tested->fired_ns, 20 * BENCH_S);
     assert_null(pair[1].ran);
+    free(pair);
+    episodes_release(&e);
+
+    one_episode(&e, EPISODE_RAN, "r", "a", 10, 90);
+    one_episode(&e, EPISODE_RAN, "r", "a", 100, 150);
+    one_episode(&e, EPISODE_TESTED, "r", "a", 20, 200);
+    count = episodes_pair(&e, 0, NEVER, &pair);
+    assert_int_equal(count, 2);
+    assert_non_null(pair[0].tested);
+    assert_int_equal(pair[1].ran->fired_ns, 100 * BENCH_S);
+    assert_null(pair[1].tested);
     free(pair);
     episodes_release(&e);
 }

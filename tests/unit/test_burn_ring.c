@@ -160,10 +160,9 @@ static void walk(struct both *b, struct random *random)
             both_advance(b, ns);
         else
             both_add(b, ns, some(random));
-        if (random_once_in(random, 20)) {
-            int64_t back_ns = (int64_t)random_below(random, (uint64_t)(35 * DAY_NS));
-            if (random_coin(random)) back_ns %= 5 * MINUTE_NS;
-            both_add(b, b->now.ns - back_ns, some(random));
+        if (random_once_in(random, 6)) {
+            uint64_t back_ns = UINT64_C(1) << (33 + random_below(random, 20)); /* 9 s to 52 days */
+            both_add(b, b->now.ns - (int64_t)random_below(random, back_ns), some(random));
         }
         if (random_once_in(random, 20)) assert_agree(b);
     }

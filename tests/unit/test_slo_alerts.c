@@ -98,6 +98,61 @@ static void one_error_among_few_requests_is_not_said(void **unused)
     }
 }
 
+/* An incident that is over still fills the long window; one error among few requests is no new one. */
+static void one_error_after_an_incident_is_not_said(void **unused)
+{
+    (void)unused;
+    struct traffic t;
+    open_traffic(
+        &t, "{name: s, match: {}, objective: 99.9%, page_1h: 0, page_6h: 0, ticket_3d: 0}", 1);
+    t.per_s = 100.0 / (double)DAY_S;
+    traffic_run(&t, DAY_S);
+    for (int i = 0; i < 12; i++)
+        traffic_pane(&t, 1, 1);
+    assert_said(&t, "ticket", 1, 0);
+    t.per_s = 0.1;
+    traffic_run(&t, 8 * HOUR_S);
+    assert_said(&t, "ticket", 1, 1);
+    t.per_s = 100.0 / (double)DAY_S;
+    traffic_run(&t, 4 * HOUR_S);
+    traffic_pane(&t, 3, 1);
+    traffic_run(&t, 4 * HOUR_S);
+    assert_said(&t, "ticket", 1, 1);
+    traffic_pane(&t, 3, 2); /* two are more than chance */
+    assert_said(&t, "ticket", 2, 1);
+    traffic_close(&t);
+}
+
+/* Ten spans a pane, two of them bad: in the short window min_spans decides from when on that counts. */
+static void too_few_spans_are_not_said(void **unused)
+{
+    (void)unused;
+    struct traffic t;
+    open_traffic(&t, "{name: s, match: {}, objective: 99%, min_spans: 200, min_bad: 2}", 1);
+    for (int i = 0; i < 19; i++)
+        traffic_pane(&t, 10, 2);
+    assert_int_equal(t.count, 0);
+    traffic_pane(&t, 10, 2);
+    assert_said(&t, "page", 1, 0);
+    traffic_close(&t);
+}
+
+static void without_keeping_an_alert_lasts_as_long_as_it_burns(void **unused)
+{
+    (void)unused;
+    struct traffic t;
+    open_traffic(&t, "{name: s, match: {}, objective: 99%, keep_firing_for: 0s}", 1);
+    for (int i = 0; i < 60; i++)
+        traffic_pane(&t, 1000, 500);
+    assert_said(&t, "page", 1, 0);
+    for (int i = 0; i < 3 * 360; i++)
+        traffic_pane(&t, 1000, 0);
+    assert_said(&t, "page", 1, 1);
+    int64_t burned_s = traffic_first(&t, "page", ALERT_RESOLVED) - TRAFFIC_FROM_S;
+    assert_in_range(burned_s, 600 + 25 * MINUTE_S, 600 + 30 * MINUTE_S + 10);
+    traffic_close(&t);
+}
+
 /* Twice the rate that the budget allows: a ticket within 3d * 1 / 2, and never a page. */
 static void a_slow_burn_is_a_ticket_and_never_a_page(void **unused)
 {
@@ -433,6 +488,9 @@ int main(void)
         cmocka_unit_test(low_traffic_that_fails_for_days_pages_once),
         cmocka_unit_test(the_rarest_traffic_that_fails_is_noticed_too),
         cmocka_unit_test(one_error_among_few_requests_is_not_said),
+        cmocka_unit_test(one_error_after_an_incident_is_not_said),
+        cmocka_unit_test(too_few_spans_are_not_said),
+        cmocka_unit_test(without_keeping_an_alert_lasts_as_long_as_it_burns),
         cmocka_unit_test(a_slow_burn_is_a_ticket_and_never_a_page),
         cmocka_unit_test(a_fast_burn_pages_in_the_time_that_is_documented),
         cmocka_unit_test(what_has_ended_is_resolved),
