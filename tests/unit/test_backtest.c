@@ -52,6 +52,7 @@ static void spans(struct bench_worker *worker, int64_t from_s, int64_t seconds, 
         for (size_t i = 0; i < 10; i++) {
             bool in_time = s < late_from_s || !random_once_in(&random, 4);
             uint64_t back = in_time ? 0 : random_below(&random, 30);
+            if (late_from_s == 0 && s < from_s + 5) back = s == from_s ? 0 : 8;
             span[i] = (struct bench_span){.service = "s",
                 .operation = operations[random_below(&random, 3)],
                 .kind = KIND_SERVER,
