@@ -10,37 +10,67 @@
 
 #include <stdlib.h>
 
-static uint64_t hash_text(const char *text)
+static uint64_t text_signature(const char *text)
 {
     return hash_stable(bytes_of(text == NULL ? "" : text));
 }
 
-static uint64_t hash_pairs(const struct pairs *pairs)
+static uint64_t texts_signature(const struct texts *texts)
+{
+    uint64_t hash = texts->count;
+    for (size_t i = 0; i < texts->count; i++)
+        hash = hash_mix(hash, text_signature(texts->text[i]));
+    return hash;
+}
+
+static uint64_t pairs_signature(const struct pairs *pairs)
 {
     uint64_t hash = pairs->count;
-    for (size_t i = 0; i < pairs->count; i++)
-        hash = hash_mix(hash, hash_mix(hash_text(pairs->key[i]), hash_text(pairs->text[i])));
+    for (size_t i = 0; i < pairs->count; i++) {
+        hash = hash_mix(hash, text_signature(pairs->key[i]));
+        hash = hash_mix(hash, text_signature(pairs->text[i]));
+    }
     return hash;
+}
+
+static uint64_t values_signature(const void *values, size_t count)
+{
+    return hash_stable((struct bytes){values, 8 * count});
+}
+
+static uint64_t option_signature(enum option_type type, const void *field)
+{
+    const struct durations *durations = field;
+    const struct numbers *numbers = field;
+    uint64_t value = 0;
+    switch (type) {
+    case OPTION_TEXT:
+        return text_signature(*(const char *const *)field);
+    case OPTION_TEXTS:
+        return texts_signature(field);
+    case OPTION_PAIRS:
+        return pairs_signature(field);
+    case OPTION_DURATIONS:
+        return values_signature(durations->ns, durations->count);
+    case OPTION_NUMBERS:
+        return values_signature(numbers->number, numbers->count);
+    case OPTION_FLAG:
+    case OPTION_CHOICE:
+        return *(const unsigned char *)field;
+    default:
+        memcpy(&value, field, sizeof(value));
+        return value;
+    }
 }
 
 uint64_t aggregate_signature(const struct operator_instance *o)
 {
-    uint64_t hash = hash_stable(bytes_of(o->operator_->name));
+    uint64_t hash = text_signature(o->operator_->name);
+    if (o->operator_->meaning != NULL) return hash_mix(hash, o->operator_->meaning(o->self));
     for (const struct option *option = o->operator_->options; option->key != NULL; option++) {
         const unsigned char *field = (const unsigned char *)o->self + option->offset;
-        uint64_t value = 0;
-        if (option->type == OPTION_TEXT) {
-            const char *text;
-            memcpy(&text, field, sizeof(text));
-            value = hash_text(text);
-        } else if (option->type == OPTION_PAIRS) {
-            value = hash_pairs((const struct pairs *)(const void *)field);
-        } else if (option->type == OPTION_FLAG || option->type == OPTION_CHOICE) {
-            value = field[0];
-        } else {
-            memcpy(&value, field, sizeof(value));
-        }
-        hash = hash_mix(hash, hash_mix(hash_stable(bytes_of(option->key)), value));
+        uint64_t value = option_signature(option->type, field);
+        hash = hash_mix(hash, hash_mix(text_signature(option->key), value));
     }
     return hash;
 }

@@ -49,11 +49,14 @@ static void states_leave(const struct moving *m, struct closing *closing, struct
         .series = series->name, .end_ns = pane * closing->plan->pane_ns};
     struct states_walk walk = states_begin(m->before, series->concerned, series->states);
     while (states_next(&walk)) {
-        struct transition out = {.text = closing->records->silent ? NULL : &closing->text};
         if (m->stays[walk.index] || walk.operator_->leave == NULL) continue;
-        walk.operator_->leave(walk.self, walk.state, &moment, &out);
-        if (out.happened) windows_say_alert(closing, series, &out.alert, moment.end_ns);
-        if (out.text != NULL) buffer_reset(out.text);
+        for (;;) {
+            struct transition out = {.text = closing->records->silent ? NULL : &closing->text};
+            walk.operator_->leave(walk.self, walk.state, &moment, &out);
+            if (out.happened) windows_say_alert(closing, series, &out.alert, moment.end_ns);
+            if (out.text != NULL) buffer_reset(out.text);
+            if (!out.happened) break;
+        }
     }
 }
 

@@ -417,6 +417,45 @@ enum status kafka_read_all(struct kafka_observer *o, const char *topic, int32_t 
     return status;
 }
 
+/* Poll a partition until `take` has enough, or there is no more. */
+static enum status read_range(rd_kafka_t *reader, const char *topic, int64_t to,
+    bool (*take)(void *opaque, struct bytes value), void *opaque, struct error *err)
+{
+    bool more = true;
+    int64_t deadline_ns = clock_ns() + READ_MS * NS_PER_MS;
+    while (more && clock_ns() < deadline_ns) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(reader, 200);
+        if (m == NULL) continue;
+        bool gone = m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
+        bool record = m->err == RD_KAFKA_RESP_ERR_NO_ERROR && m->offset < to;
+        bool end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && m->offset >= to;
+        if (record) {
+            more = take(opaque, (struct bytes){m->payload, m->len});
+            deadline_ns = clock_ns() + READ_MS * NS_PER_MS;
+        }
+        if (end || (m->err == RD_KAFKA_RESP_ERR_NO_ERROR && m->offset + 1 >= to)) more = false;
+        rd_kafka_message_destroy(m);
+        if (gone)
+            return error_set(err, ST_LOST, 0,
+                "kafka: records of %s were trimmed while they were to be read; ask again", topic);
+    }
+    if (!more) return ST_OK;
+    return error_set(err, ST_RETRY, 0, "kafka: topic %s could not be read in time", topic);
+}
+
+enum status kafka_read_range(struct kafka_observer *o, const char *topic, int32_t partition,
+    int64_t from, int64_t to, bool (*take)(void *opaque, struct bytes value), void *opaque,
+    struct error *err)
+{
+    rd_kafka_t *reader;
+    if (from >= to) return ST_OK;
+    enum status status = reader_open(o, "reader", topic, partition, from, &reader, err);
+    if (status != ST_OK) return status;
+    status = read_range(reader, topic, to, take, opaque, err);
+    reader_close(reader);
+    return status;
+}
+
 enum status kafka_group_members(
     struct kafka_observer *o, const char *stage, uint32_t *members, struct error *err)
 {

@@ -72,6 +72,17 @@ enum status kafka_read_records(struct kafka_observer *o, const char *topic, int3
 enum status kafka_read_all(struct kafka_observer *o, const char *topic, int32_t partition,
     struct buffer *data, size_t *ends, size_t most, size_t *count, struct error *err) MUST_USE;
 
+/*
+ * Read the committed records of a partition from offset `from` on, in order, until `take` has enough
+ * or offset `to` is reached, which is at most where kafka_stable_ends says that it ends.
+ *
+ * take     gets each record's value, borrowed for the call; false: enough
+ * returns  ST_OK; ST_RETRY: no record has come for a minute; ST_LOST: `from` is not there any more
+ */
+enum status kafka_read_range(struct kafka_observer *o, const char *topic, int32_t partition,
+    int64_t from, int64_t to, bool (*take)(void *opaque, struct bytes value), void *opaque,
+    struct error *err) MUST_USE;
+
 /* How many members the group of a stage has. */
 enum status kafka_group_members(
     struct kafka_observer *o, const char *stage, uint32_t *members, struct error *err) MUST_USE;

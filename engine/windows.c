@@ -152,13 +152,15 @@ static void slice_row(struct closing *c, struct series *series, uint32_t level, 
 
 /*
  * A series that comes back after it was idle for long begins anew, whether or not it was evicted in
- * between: when that happens depends on what had arrived, and rows must not.
+ * between: when that happens depends on what had arrived, and rows must not. One that is awake was
+ * closed all the while and is not forgotten: what it says must be taken back.
  */
 static void wake(const struct closing *c, struct series *series)
 {
     const struct config *config = c->plan->config;
     int64_t idle = config->limits.series_idle_ns / c->plan->pane_ns;
-    bool forgotten = series->closed_pane != PANE_NONE && c->pane - series->closed_pane > idle;
+    bool forgotten =
+        series->closed_pane != PANE_NONE && c->pane - series->closed_pane > idle && !series->awake;
     series->closed_pane = c->pane;
     if (forgotten) memset(series->states, 0, states_bytes(config, series->concerned));
 }
@@ -340,6 +342,19 @@ static int64_t slice_of(const struct plan *plan, uint32_t level, int64_t pane)
     return floor_div(pane * plan->pane_ns, plan->level[level].width_ns);
 }
 
+/* Late spans go to the operators that count spans themselves, as a row of nothing but them. */
+static void amend(struct closing *c, struct series *series, int64_t pane, const void *cell)
+{
+    int64_t end_ns = pane_end_ns(c->plan, pane);
+    struct row row = {
+        .start_ns = end_ns - c->plan->pane_ns, .end_ns = end_ns, .status = ROW_REVISED};
+    row_fill(c, series, cell, 1, &row);
+    struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
+    while (states_next(&walk)) {
+        if (walk.operator_->amend != NULL) walk.operator_->amend(walk.self, walk.state, &row);
+    }
+}
+
 void windows_add_late(struct closing *c, struct series *series, int64_t pane, const void *cell)
 {
     const struct plan *plan = c->plan;
@@ -358,6 +373,7 @@ void windows_add_late(struct closing *c, struct series *series, int64_t pane, co
         if (series->sum[w] == NULL) series->sum[w] = cell_new(&plan->layout, c->pool);
         cell_merge(&plan->layout, series->sum[w], cell, c->pool);
     }
+    amend(c, series, pane, cell);
 }
 
 static double slice_captured(const struct closing *c, uint32_t level, int64_t index)

@@ -55,6 +55,12 @@ struct window_operator {
     /* Check the options once they are filled in, find the columns it reads, name those it writes. */
     enum status (*prepare)(void *self, const struct operator_context *context, struct error *err);
 
+    /*
+     * What its states mean: equal for two configs of which one can go on from the other's states,
+     * as an objective goes on from counts however it is changed. NULL: only from an equal config's.
+     */
+    uint64_t (*meaning)(const void *self);
+
     /* Whether it has anything to do with a series, by its name. Without: it has no state there. NULL: with all. */
     bool (*concerns)(const void *self, struct bytes series);
     size_t (*state_bytes)(
@@ -70,6 +76,12 @@ struct window_operator {
      * threads  one at a time per series
      */
     void (*step)(const void *self, void *state, struct row *row, struct transition *out);
+
+    /*
+     * Late spans of a pane that is closed, as a row of nothing but them; before any row of the pane
+     * in which they arrived. NULL: what was counted stays.
+     */
+    void (*amend)(const void *self, void *state, const struct row *late);
 
     /*
      * Scorers: all or none of the next three. Before any row of a closing is made, each series'
@@ -90,7 +102,10 @@ struct window_operator {
     /* Whether a silent series must be closed and observed on all the same. NULL: never. */
     bool (*awake)(const void *self, const void *state);
 
-    /* The operator is taken out of the config: end what `state` still says. NULL: there is nothing. */
+    /*
+     * The operator is taken out of the config: end what `state` still says. Called until nothing
+     * happens. NULL: there is nothing.
+     */
     void (*leave)(
         const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 };

@@ -100,14 +100,21 @@ static void print_windows(const struct plan *plan)
     }
 }
 
-static const char *column_unit(int column)
+static const char *score_unit(const char *name)
+{
+    if (strstr(name, "_budget_left") != NULL) return "share of the error budget";
+    if (strstr(name, "_burn_") != NULL) return "times the rate that is allowed";
+    return "standard deviations";
+}
+
+static const char *column_unit(int column, const char *name)
 {
     if (column == COLUMN_LATENCY_SUM_NS) return "ns";
     if (column < COLUMN_INTEGERS) return "spans";
     if (column == COLUMN_RATE_PER_S) return "spans/s";
     if (column == COLUMN_ERROR_RATIO || column == COLUMN_APDEX || column == COLUMN_CAPTURE_RATIO)
         return "0..1";
-    return column < COLUMN_SCORE ? "ms" : "standard deviations";
+    return column < COLUMN_SCORE ? "ms" : score_unit(name);
 }
 
 static void print_columns(const struct plan *plan)
@@ -115,7 +122,7 @@ static void print_columns(const struct plan *plan)
     printf("\ncolumns\n");
     for (int column = 0; column < COLUMN_COUNT; column++) {
         const char *name = plan->columns.name[column];
-        if (*name != '\0') printf("  %-24s %s\n", name, column_unit(column));
+        if (*name != '\0') printf("  %-24s %s\n", name, column_unit(column, name));
     }
 }
 

@@ -30,6 +30,8 @@ static const char busy[] =
     "history: [{resolution: 1s, retain: 1h, sketches: true},\n"
     "          {resolution: 6s, retain: 1h, sketches: true}]\n"
     "zscore: [{column: error_ratio, history: 8, warmup: 3}]\n"
+    "slos: [{name: good, match: {service: 'c*'}, objective: 99%, columns: all},\n"
+    "       {name: fast, match: {}, objective: 99%, latency: 100ms, window: month}]\n"
     "rules: [{name: slow, when: p95 > 60ms, keep_firing_for: 2s},\n"
     "        {name: failing, when: 'error_ratio[4s] > 20% and spans[6s] > 0', for: 3s},\n"
     "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n";

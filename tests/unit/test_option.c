@@ -210,7 +210,8 @@ static const struct option sample_options[] = {
     {.key = "group.inner",
         .type = OPTION_COUNT,
         .offset = offsetof(struct sample, inner),
-        .fallback = "3"},
+        .fallback = "3",
+        .help = "h"},
     {0},
 };
 
@@ -240,6 +241,7 @@ static void an_empty_map_gives_the_fallbacks(void **unused)
     assert_string_equal(s.texts.text[1], "b");
     assert_int_equal(s.durations.ns[1], 2000000000);
     assert_int_equal(s.numbers.count, 0);
+    assert_int_equal(s.pairs.count, 1);
     assert_int_equal(s.inner, 3);
     assert_int_equal(s.former, 5);
     assert_int_equal(s.pairs.count, 1);
@@ -274,7 +276,8 @@ static void what_is_written_goes_before(void **unused)
     struct sample s;
     struct error err;
     assert_int_equal(sample_read("count: 2k\nflag: true\ncolour: red\ntexts: one\n"
-                                 "numbers: [1%, 2]\ngroup:\n  inner: 9\n",
+                                 "numbers: [1%, 2]\ngroup:\n  inner: 9\n"
+                                 "pairs: {service: check*, kind: \"\"}\n",
                          &s, &pool, &err),
         ST_OK);
     assert_int_equal(s.count, 2000);
@@ -284,6 +287,11 @@ static void what_is_written_goes_before(void **unused)
     assert_string_equal(s.texts.text[0], "one");
     assert_int_equal(s.numbers.count, 2);
     assert_int_equal(s.inner, 9);
+    assert_int_equal(s.pairs.count, 2);
+    assert_string_equal(s.pairs.key[0], "service");
+    assert_string_equal(s.pairs.text[0], "check*");
+    assert_string_equal(s.pairs.key[1], "kind");
+    assert_string_equal(s.pairs.text[1], "");
     assert_int_equal(sample_read("group.inner: 10", &s, &pool, &err), ST_OK);
     assert_int_equal(s.inner, 10);
     pool_release(&pool);
@@ -312,6 +320,9 @@ static void every_refusal_says_where_and_what_would_be_right(void **unused)
         {"count: [1]", "s.yaml:1:8: count: this is a list, want a single value"},
         {"texts: {a: b}", "s.yaml:1:8: texts: this is a map of keys, want a list"},
         {"texts: [[a]]", "s.yaml:1:9: texts: this is a list, want a single value"},
+        {"pairs: [a]", "s.yaml:1:8: pairs: this is a list, want names with texts"},
+        {"pairs: {a: [b]}", "s.yaml:1:12: pairs: this is a list, want a single value"},
+        {"pairs: {a: }", "s.yaml:1:9: pairs: a has no value; write '' for an empty one"},
         {"group: 5", "s.yaml:1:8: group: this is a single value, want keys with values"},
         {"[a]", "s.yaml:1:1: this is a list, want keys with values"},
         {"count:\nflag: true", "s.yaml:1:1: count: no value; write one, or leave the key out"},
