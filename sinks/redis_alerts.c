@@ -1,0 +1,474 @@
+#include "sinks/redis_alerts.h"
+
+#include "engine/base/clock.h"
+#include "engine/base/memory.h"
+#include "sinks/redis_key.h"
+#include "sinks/redis_link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PAGE_FIELDS = 500,
+    FIELDS_MAX = 32, /* of an entry that are looked at */
+    AWAY_S = 3600,   /* a notifier that has held nothing for so long is gone for good */
+    BOOK_DAYS = 30,  /* a book that nobody looks at any more is dropped */
+};
+
+struct redis_alerts {
+    struct redis_link link;
+    char *prefix, *place, *notifier;
+    int64_t stale_ms;
+    uint64_t joined; /* the connection on which the group was last joined; 0: none */
+    struct buffer key;
+};
+
+enum status redis_alerts_open(
+    struct redis_alerts **alerts, const struct redis_alerts_config *config, struct error *err)
+{
+    struct redis_alerts *a = memory_zeroed(1, sizeof(*a));
+    a->prefix = memory_text(config->prefix, strlen(config->prefix));
+    a->place = memory_text(config->place, strlen(config->place));
+    a->notifier = memory_text(config->notifier, strlen(config->notifier));
+    a->stale_ms = config->stale_ns / NS_PER_MS;
+    enum status status =
+        redis_link_init(&a->link, config->url, &config->tls, config->timeout_ns, err);
+    if (status != ST_OK) {
+        redis_alerts_close(a);
+        return status;
+    }
+    *alerts = a;
+    return ST_OK;
+}
+
+void redis_alerts_close(struct redis_alerts *a)
+{
+    if (a == NULL) return;
+    redis_link_release(&a->link);
+    buffer_release(&a->key);
+    free(a->prefix);
+    free(a->place);
+    free(a->notifier);
+    free(a);
+}
+
+enum store_trouble redis_alerts_trouble(const struct redis_alerts *a)
+{
+    return a->link.trouble;
+}
+
+const char *redis_alerts_address(const struct redis_alerts *a)
+{
+    return a->link.address.shown;
+}
+
+static void put_key(struct redis_alerts *a, const char *kind)
+{
+    redis_link_bytes(&a->link, redis_key(&a->key, a->prefix, kind, (struct bytes){0}));
+}
+
+static void put_own_key(struct redis_alerts *a, const char *kind)
+{
+    redis_link_bytes(&a->link, redis_key(&a->key, a->prefix, kind, bytes_of(a->place)));
+}
+
+/* Send the command that was written, and wait for what it gives. */
+static enum status ask(
+    struct redis_alerts *a, const char *doing, redisReply **reply, struct error *err)
+{
+    redis_link_end(&a->link);
+    enum status status = redis_link_send(&a->link, err);
+    if (status == ST_OK) status = redis_link_reply(&a->link, doing, reply, err);
+    if (status == ST_LOST) a->joined = 0;
+    return status;
+}
+
+/* The same where all that counts is that it was done. */
+static enum status tell(struct redis_alerts *a, const char *doing, struct error *err)
+{
+    redisReply *reply = NULL;
+    enum status status = ask(a, doing, &reply, err);
+    if (status == ST_OK) freeReplyObject(reply);
+    return status;
+}
+
+/* Be connected before the words of a command are written: closing a link forgets them. */
+static enum status begin(struct redis_alerts *a, const char *command, struct error *err)
+{
+    enum status status = redis_link_connect(&a->link, err);
+    if (status == ST_OK) redis_link_text(&a->link, command);
+    return status;
+}
+
+enum status redis_alerts_join(struct redis_alerts *a, bool *anew, struct error *err)
+{
+    enum status status = redis_link_connect(&a->link, err);
+    *anew = a->joined != a->link.connections;
+    if (status != ST_OK || !*anew) return status;
+    redis_link_text(&a->link, "XGROUP");
+    redis_link_text(&a->link, "CREATE");
+    put_key(a, "alerts");
+    redis_link_text(&a->link, a->place);
+    redis_link_text(&a->link, "0");
+    redis_link_text(&a->link, "MKSTREAM");
+    status = tell(a, "make a consumer group of the alerts", err);
+    if (status == ST_SKIP) status = ST_OK;
+    if (status == ST_OK) a->joined = a->link.connections;
+    return status;
+}
+
+static struct bytes text_of(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STRING) return (struct bytes){0};
+    return (struct bytes){(const uint8_t *)reply->str, reply->len};
+}
+
+static void take_fields(const redisReply *reply, struct alerts_entry *entry)
+{
+    struct notice_field field[FIELDS_MAX];
+    struct error unused;
+    size_t count = 0;
+    for (size_t f = 0; f + 1 < reply->elements && count < FIELDS_MAX; f += 2) {
+        struct bytes name = text_of(reply->element[f]), value = text_of(reply->element[f + 1]);
+        if (bytes_are(name, "refilled")) entry->refilled = bytes_are(value, "1");
+        field[count++] = (struct notice_field){name, value};
+    }
+    entry->readable = notice_of_fields(&entry->notice, field, count, &unused) == ST_OK;
+}
+
+/* `[id, fields]`; the fields of one that the stream has dropped are nil. */
+static void take_entry(const redisReply *reply, struct alerts_entries *entries)
+{
+    bool whole = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                 reply->element[0]->type == REDIS_REPLY_STRING;
+    if (!whole || entries->count == ALERTS_READ_MAX) return;
+    struct alerts_entry *entry = &entries->item[entries->count++];
+    *entry = (struct alerts_entry){.readable = false};
+    snprintf(entry->id, sizeof(entry->id), "%s", reply->element[0]->str);
+    entry->at_ms = strtoll(entry->id, NULL, 10);
+    if (reply->element[1]->type == REDIS_REPLY_ARRAY) take_fields(reply->element[1], entry);
+}
+
+static void take_entries(const redisReply *reply, struct alerts_entries *entries)
+{
+    for (size_t e = 0; reply->type == REDIS_REPLY_ARRAY && e < reply->elements; e++)
+        take_entry(reply->element[e], entries);
+}
+
+/* `[[stream, entries]]`, or nil. */
+static void take_stream(const redisReply *reply, struct alerts_entries *entries)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 1) return;
+    const redisReply *stream = reply->element[0];
+    if (stream->type == REDIS_REPLY_ARRAY && stream->elements == 2)
+        take_entries(stream->element[1], entries);
+}
+
+static int64_t at_most(size_t most)
+{
+    return most < ALERTS_READ_MAX ? (int64_t)most : ALERTS_READ_MAX;
+}
+
+/* XREADGROUP from `after`; `block_ms` 0: without waiting. */
+static enum status read_group(struct redis_alerts *a, const char *after, size_t most,
+    int64_t block_ms, struct alerts_entries *entries, struct error *err)
+{
+    redisReply *reply = NULL;
+    alerts_entries_release(entries);
+    enum status status = begin(a, "XREADGROUP", err);
+    if (status != ST_OK) return status;
+    redis_link_text(&a->link, "GROUP");
+    redis_link_text(&a->link, a->place);
+    redis_link_text(&a->link, a->notifier);
+    redis_link_text(&a->link, "COUNT");
+    redis_link_number(&a->link, at_most(most));
+    if (block_ms > 0) {
+        redis_link_text(&a->link, "BLOCK");
+        redis_link_number(&a->link, block_ms);
+    }
+    redis_link_text(&a->link, "STREAMS");
+    put_key(a, "alerts");
+    redis_link_text(&a->link, after);
+    status = ask(a, "read alerts", &reply, err);
+    if (status != ST_OK) return status;
+    take_stream(reply, entries);
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+enum status redis_alerts_read(struct redis_alerts *a, size_t most, int64_t block_ms,
+    struct alerts_entries *entries, struct error *err)
+{
+    return read_group(a, ">", most, block_ms, entries, err);
+}
+
+enum status redis_alerts_own(struct redis_alerts *a, const char *after, size_t most,
+    struct alerts_entries *entries, struct error *err)
+{
+    return read_group(a, after, most, 0, entries, err);
+}
+
+enum status redis_alerts_claim(
+    struct redis_alerts *a, size_t most, struct alerts_entries *entries, struct error *err)
+{
+    redisReply *reply = NULL;
+    alerts_entries_release(entries);
+    enum status status = begin(a, "XAUTOCLAIM", err);
+    if (status != ST_OK) return status;
+    put_key(a, "alerts");
+    redis_link_text(&a->link, a->place);
+    redis_link_text(&a->link, a->notifier);
+    redis_link_number(&a->link, a->stale_ms);
+    redis_link_text(&a->link, "0");
+    redis_link_text(&a->link, "COUNT");
+    redis_link_number(&a->link, at_most(most));
+    status = ask(a, "take over entries that nobody attends to", &reply, err);
+    if (status != ST_OK) return status;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2)
+        take_entries(reply->element[1], entries);
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+enum status redis_alerts_hold(
+    struct redis_alerts *a, const char *const *ids, size_t count, struct error *err)
+{
+    if (count == 0) return ST_OK;
+    enum status status = begin(a, "XCLAIM", err);
+    if (status != ST_OK) return status;
+    put_key(a, "alerts");
+    redis_link_text(&a->link, a->place);
+    redis_link_text(&a->link, a->notifier);
+    redis_link_number(&a->link, 0);
+    for (size_t i = 0; i < count; i++)
+        redis_link_text(&a->link, ids[i]);
+    redis_link_text(&a->link, "JUSTID");
+    return tell(a, "hold on to entries", err);
+}
+
+enum status redis_alerts_acknowledge(
+    struct redis_alerts *a, const char *const *ids, size_t count, struct error *err)
+{
+    if (count == 0) return ST_OK;
+    enum status status = begin(a, "XACK", err);
+    if (status != ST_OK) return status;
+    put_key(a, "alerts");
+    redis_link_text(&a->link, a->place);
+    for (size_t i = 0; i < count; i++)
+        redis_link_text(&a->link, ids[i]);
+    return tell(a, "acknowledge entries", err);
+}
+
+/* The words that both scripts begin with. */
+static enum status begin_script(struct redis_alerts *a, const char *script,
+    const struct alerts_telling *telling, struct error *err)
+{
+    enum status status = begin(a, "EVAL", err);
+    if (status != ST_OK) return status;
+    redis_link_text(&a->link, script);
+    redis_link_number(&a->link, REDIS_BOOK_KEYS);
+    put_own_key(a, "notify");
+    put_key(a, "alerts:active");
+    redis_link_text(&a->link, telling->id);
+    redis_link_number(&a->link, telling->at_ms);
+    redis_link_text(&a->link, book_state_name[telling->state]);
+    redis_link_text(&a->link, a->notifier);
+    return ST_OK;
+}
+
+enum status redis_alerts_begin(struct redis_alerts *a, const struct alerts_telling *telling,
+    enum alerts_verdict *verdict, struct error *err)
+{
+    static const char *const names[] = {[ALERTS_GO] = "go",
+        [ALERTS_KNOWN] = "known",
+        [ALERTS_OVER] = "over",
+        [ALERTS_NEVER] = "never",
+        [ALERTS_BUSY] = "busy"};
+    redisReply *reply = NULL;
+    enum status status = begin_script(a, redis_book_begin, telling, err);
+    if (status != ST_OK) return status;
+    redis_link_number(&a->link, a->stale_ms);
+    redis_link_number(&a->link, telling->always);
+    redis_link_bytes(&a->link, telling->json);
+    status = ask(a, "note what is told", &reply, err);
+    if (status != ST_OK) return status;
+    *verdict = ALERTS_BUSY;
+    for (int v = ALERTS_GO; v <= ALERTS_BUSY; v++) {
+        if (bytes_are(text_of(reply), names[v])) *verdict = (enum alerts_verdict)v;
+    }
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+enum status redis_alerts_done(
+    struct redis_alerts *a, const struct alerts_telling *telling, bool *newer, struct error *err)
+{
+    redisReply *reply = NULL;
+    enum status status = begin_script(a, redis_book_done, telling, err);
+    if (status != ST_OK) return status;
+    redis_link_bytes(&a->link, telling->json);
+    status = ask(a, "note what was told", &reply, err);
+    if (status != ST_OK) return status;
+    *newer = !bytes_are(text_of(reply), "ok");
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+void alerts_look_release(struct alerts_look *look)
+{
+    read_list_release(&look->active);
+    read_list_release(&look->book);
+    read_list_release(&look->applied);
+}
+
+static void take_hash(const redisReply *page, struct read_list *list)
+{
+    for (size_t e = 0; page->type == REDIS_REPLY_ARRAY && e + 1 < page->elements; e += 2) {
+        struct read_item item = {
+            .name = text_of(page->element[e]), .value = text_of(page->element[e + 1])};
+        read_list_append(list, &item);
+    }
+}
+
+/* One page of a hash; `cursor` moves on, "0": that was the last. */
+static enum status scan_page(struct redis_alerts *a, bool own, const char *kind, char cursor[32],
+    struct read_list *list, struct error *err)
+{
+    redisReply *reply = NULL;
+    enum status status = begin(a, "HSCAN", err);
+    if (status != ST_OK) return status;
+    if (own)
+        put_own_key(a, kind);
+    else
+        put_key(a, kind);
+    redis_link_text(&a->link, cursor);
+    redis_link_text(&a->link, "COUNT");
+    redis_link_number(&a->link, PAGE_FIELDS);
+    status = ask(a, "say what fires and what was told", &reply, err);
+    if (status != ST_OK) return status;
+    snprintf(cursor, 32, "0");
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
+        struct bytes next = text_of(reply->element[0]);
+        snprintf(cursor, 32, "%.*s", (int)next.size, (const char *)next.data);
+        take_hash(reply->element[1], list);
+    }
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+static enum status scan(struct redis_alerts *a, bool own, const char *kind, struct read_list *list,
+    bool *cut, struct error *err)
+{
+    char cursor[32] = "0";
+    enum status status;
+    read_list_reset(list);
+    do {
+        status = scan_page(a, own, kind, cursor, list, err);
+    } while (status == ST_OK && strcmp(cursor, "0") != 0 && list->count <= ALERTS_LOOK_MAX);
+    if (status == ST_OK && list->count > ALERTS_LOOK_MAX) *cut = true;
+    return status;
+}
+
+enum status redis_alerts_look(struct redis_alerts *a, struct alerts_look *look, struct error *err)
+{
+    look->cut = false;
+    enum status status = scan(a, false, "applied", &look->applied, &look->cut, err);
+    if (status == ST_OK) status = scan(a, false, "alerts:active", &look->active, &look->cut, err);
+    if (status == ST_OK) status = scan(a, true, "notify", &look->book, &look->cut, err);
+    if (status == ST_OK) status = begin(a, "PEXPIRE", err);
+    if (status != ST_OK) return status;
+    put_own_key(a, "notify");
+    redis_link_number(&a->link, BOOK_DAYS * INT64_C(86400000));
+    return tell(a, "keep what was told", err);
+}
+
+enum status redis_alerts_restore(
+    struct redis_alerts *a, const char *id, struct bytes value, struct error *err)
+{
+    enum status status = begin(a, "HSETNX", err);
+    if (status != ST_OK) return status;
+    put_own_key(a, "notify");
+    redis_link_text(&a->link, id);
+    redis_link_bytes(&a->link, value);
+    return tell(a, "note again what was told", err);
+}
+
+enum status redis_alerts_forget(struct redis_alerts *a, const char *id, struct error *err)
+{
+    enum status status = begin(a, "HDEL", err);
+    if (status != ST_OK) return status;
+    put_own_key(a, "notify");
+    redis_link_text(&a->link, id);
+    return tell(a, "forget what is over", err);
+}
+
+enum status redis_alerts_turn(struct redis_alerts *a, int64_t for_ms, bool *ours, struct error *err)
+{
+    redisReply *reply = NULL;
+    enum status status = begin(a, "SET", err);
+    if (status != ST_OK) return status;
+    put_own_key(a, "notify:turn");
+    redis_link_text(&a->link, a->notifier);
+    redis_link_text(&a->link, "NX");
+    redis_link_text(&a->link, "PX");
+    redis_link_number(&a->link, for_ms);
+    status = ask(a, "say whose turn it is", &reply, err);
+    if (status != ST_OK) return status;
+    *ours = reply->type == REDIS_REPLY_STATUS;
+    freeReplyObject(reply);
+    return ST_OK;
+}
+
+static enum status drop_consumer(struct redis_alerts *a, const char *name, struct error *err)
+{
+    enum status status = begin(a, "XGROUP", err);
+    if (status != ST_OK) return status;
+    redis_link_text(&a->link, "DELCONSUMER");
+    put_key(a, "alerts");
+    redis_link_text(&a->link, a->place);
+    redis_link_text(&a->link, name);
+    return tell(a, "take a notifier out of the group", err);
+}
+
+/* The number behind `name` in `[name, value, ...]`; -1: it is not there. */
+static int64_t number_in(const redisReply *reply, const char *name)
+{
+    for (size_t e = 0; e + 1 < reply->elements; e += 2) {
+        if (bytes_are(text_of(reply->element[e]), name) &&
+            reply->element[e + 1]->type == REDIS_REPLY_INTEGER)
+            return reply->element[e + 1]->integer;
+    }
+    return -1;
+}
+
+static enum status tidy_one(struct redis_alerts *a, const redisReply *consumer, bool leaving,
+    uint64_t *pending, struct error *err)
+{
+    if (consumer->type != REDIS_REPLY_ARRAY || consumer->elements < 2) return ST_OK;
+    int64_t held = number_in(consumer, "pending");
+    const redisReply *name = consumer->element[1];
+    if (held > 0) *pending += (uint64_t)held;
+    if (held != 0 || name->type != REDIS_REPLY_STRING) return ST_OK;
+    bool own = strcmp(name->str, a->notifier) == 0;
+    bool away = number_in(consumer, "idle") > AWAY_S * INT64_C(1000);
+    return (own ? leaving : away) ? drop_consumer(a, name->str, err) : ST_OK;
+}
+
+enum status redis_alerts_tidy(
+    struct redis_alerts *a, bool leaving, uint64_t *pending, struct error *err)
+{
+    redisReply *reply = NULL;
+    enum status status = begin(a, "XINFO", err);
+    if (status != ST_OK) return status;
+    redis_link_text(&a->link, "CONSUMERS");
+    put_key(a, "alerts");
+    redis_link_text(&a->link, a->place);
+    status = ask(a, "say who is in the group", &reply, err);
+    if (status != ST_OK) return status;
+    *pending = 0;
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && status == ST_OK;
+         i++)
+        status = tidy_one(a, reply->element[i], leaving, pending, err);
+    freeReplyObject(reply);
+    return status;
+}
