@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "sinks/secret_file.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,9 +140,17 @@ void http_url_show(const char *text, char shown[NOTIFIER_PLACE_BYTES])
     curl_url_cleanup(url);
 }
 
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+static void library_open(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* curl_easy_init says whether it went well */
+}
+
 enum status http_post_open(struct http_post **post, const struct http_settings *settings,
     bool (*stopping)(void), struct error *err)
 {
+    pthread_once(&library_once, library_open);
     CURL *curl = curl_easy_init();
     if (curl == NULL) return error_set(err, ST_FATAL, 0, "http: libcurl cannot be started");
     *post = memory_zeroed(1, sizeof(**post));
