@@ -45,42 +45,6 @@ static enum status name_notifier(struct notify *notify, struct error *err)
     return ST_OK;
 }
 
-static enum status line_open(struct notify_line *line, struct notify *notify,
-    const struct receiver *receiver, size_t place, struct error *err)
-{
-    const struct config *config = notify->config;
-    line->notify = notify;
-    line->receiver = receiver;
-    line->kind = receiver->kind;
-    receiver_place(receiver, place, line->place);
-    /* Whoever is telling something is not to be taken for dead. */
-    line->stale_ns = config->notify.claim_after_ns + line->kind->patience_ns(receiver->self);
-    line->look_every_ns = config->notify.claim_after_ns / 4;
-    notify_meter_open(&line->meter, line->place);
-    ready_set(line->meter.ready, NULL);
-    struct redis_alerts_config alerts = {.url = config->redis.url,
-        .tls = {config->redis.ca_file, config->redis.certificate_file, config->redis.key_file},
-        .prefix = config->redis.prefix,
-        .timeout_ns = config->redis.timeout_ns,
-        .place = line->place,
-        .notifier = notify->notifier,
-        .stale_ns = line->stale_ns};
-    enum status status = redis_alerts_open(&line->alerts, &alerts, err);
-    if (status != ST_OK) return status;
-    return line->kind->open(&line->sender, receiver->self, place, is_stopping, err);
-}
-
-static void line_release(struct notify_line *line)
-{
-    if (line->sender != NULL) line->kind->close(line->sender);
-    redis_alerts_close(line->alerts);
-    alerts_entries_release(&line->entries);
-    alerts_look_release(&line->look);
-    notify_queue_release(&line->queue);
-    notify_book_release(&line->book);
-    buffer_release(&line->json);
-}
-
 struct lines {
     struct notify_line *line[NOTIFY_PLACES_MAX];
     pthread_t thread[NOTIFY_PLACES_MAX];
@@ -97,7 +61,7 @@ static enum status lines_open(struct lines *lines, struct notify *notify, struct
         for (size_t p = 0; p < places && status == ST_OK; p++) {
             struct notify_line *line = memory_zeroed(1, sizeof(*line));
             lines->line[lines->count++] = line;
-            status = line_open(line, notify, receiver, p, err);
+            status = notify_line_open(line, notify, receiver, p, err);
         }
     }
     return status;
@@ -135,8 +99,7 @@ static void lines_join(struct lines *lines, bool failed)
 static void lines_release(struct lines *lines)
 {
     for (size_t i = 0; i < lines->count; i++) {
-        ready_drop(lines->line[i]->meter.ready);
-        line_release(lines->line[i]);
+        notify_line_release(lines->line[i]);
         free(lines->line[i]);
     }
 }
@@ -154,7 +117,7 @@ static void watch(struct notify *notify, bool *reload)
 
 enum status notify_run(const struct config *config, bool *reload, struct error *err)
 {
-    struct notify notify = {.config = config};
+    struct notify notify = {.config = config, .is_stopping = is_stopping};
     struct lines lines = {.count = 0};
     if (reload != NULL) *reload = false;
     atomic_store(&stopping, false);

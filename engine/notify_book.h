@@ -13,7 +13,10 @@
 #include "engine/base/pool.h"
 #include "sinks/redis_alerts.h"
 
-enum { BOOK_UNTOLD = BOOK_STATES }; /* it fires, and nothing was told of it */
+enum {
+    BOOK_UNTOLD = BOOK_STATES, /* it fires, and nothing was told of it */
+    BOOK_OF_OLD = 1,           /* since_ms of a book that outlived a loss of Redis */
+};
 
 /* One alert. */
 struct told {

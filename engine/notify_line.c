@@ -13,19 +13,64 @@ enum {
     PAUSE_MS = 100,
 };
 
+enum status notify_line_open(struct notify_line *line, struct notify *notify,
+    const struct receiver *receiver, size_t place, struct error *err)
+{
+    const struct config *config = notify->config;
+    line->notify = notify;
+    line->receiver = receiver;
+    line->kind = receiver->kind;
+    receiver_place(receiver, place, line->place);
+    /* Whoever is telling something is not to be taken for dead. */
+    int64_t stale_ns = config->notify.claim_after_ns + line->kind->patience_ns(receiver->self);
+    line->look_every_ns = config->notify.claim_after_ns / 4;
+    notify_meter_open(&line->meter, line->place);
+    ready_set(line->meter.ready, NULL);
+    struct redis_alerts_config alerts = {.url = config->redis.url,
+        .tls = {config->redis.ca_file, config->redis.certificate_file, config->redis.key_file},
+        .prefix = config->redis.prefix,
+        .timeout_ns = config->redis.timeout_ns,
+        .place = line->place,
+        .notifier = notify->notifier,
+        .stale_ns = stale_ns};
+    enum status status = redis_alerts_open(&line->alerts, &alerts, err);
+    if (status != ST_OK) return status;
+    return line->kind->open(&line->sender, receiver->self, place, notify->is_stopping, err);
+}
+
+void notify_line_release(struct notify_line *line)
+{
+    ready_drop(line->meter.ready);
+    if (line->sender != NULL) line->kind->close(line->sender);
+    redis_alerts_close(line->alerts);
+    alerts_entries_release(&line->entries);
+    alerts_look_release(&line->look);
+    notify_queue_release(&line->queue);
+    notify_book_release(&line->book);
+    buffer_release(&line->json);
+}
+
 static bool is_stopping(const struct notify_line *line)
 {
     return atomic_load(&line->notify->stopping) || stop_asked();
 }
 
-/* A transition that was appended again after a loss of Redis: the past, unless nothing is known of it. */
-static bool is_worth_telling(const struct notify_line *line, const struct alerts_entry *entry)
+/* An end that the book is too young to know of: the place may have been told that it fires. */
+static bool is_before_book(const struct notify_line *line, const struct alerts_entry *entry)
 {
     int64_t recent_ms = clock_wall_ns() / NS_PER_MS - NOTIFY_REFILLED_MS;
-    if (!entry->refilled) return true;
-    if (entry->notice.state == NOTICE_FIRING) return false; /* looking finds it if it still fires */
-    if (notify_book_find(&line->book, entry->notice.id) != NULL) return true;
-    return line->book.since_ms > entry->notice.at_ms && entry->notice.at_ms > recent_ms;
+    return entry->refilled && entry->notice.state == NOTICE_RESOLVED &&
+           line->book.since_ms > entry->notice.at_ms && entry->notice.at_ms > recent_ms;
+}
+
+/* Appended again after a loss of Redis, it is the past, but for the end of what was told to fire. */
+static bool is_past(const struct notify_line *line, const struct alerts_entry *entry)
+{
+    if (!entry->refilled) return false;
+    if (entry->notice.state == NOTICE_FIRING) return true; /* looking finds it if it still fires */
+    const struct told *told = notify_book_find(&line->book, entry->notice.id);
+    bool known = told != NULL && told->state != BOOK_UNTOLD;
+    return !known && !is_before_book(line, entry);
 }
 
 /* Why an entry needs nothing done, or NOTIFY_OMISSIONS. */
@@ -33,7 +78,7 @@ static enum notify_omission omission_of(
     const struct notify_line *line, const struct alerts_entry *entry)
 {
     if (!entry->readable) return NOTIFY_MALFORMED;
-    if (!is_worth_telling(line, entry)) return NOTIFY_PAST;
+    if (is_past(line, entry)) return NOTIFY_PAST;
     bool fires = entry->notice.state == NOTICE_FIRING;
     if (fires && !receiver_wants(line->receiver, &entry->notice)) return NOTIFY_UNWANTED;
     return NOTIFY_OMISSIONS;

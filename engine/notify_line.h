@@ -29,7 +29,8 @@
 /* What all lines of a process share. */
 struct notify {
     const struct config *config;
-    char notifier[64]; /* this process's name among the notifiers */
+    char notifier[64];         /* this process's name among the notifiers */
+    bool (*is_stopping)(void); /* asked by who waits for a receiver; NULL: never */
     atomic_bool stopping;
     atomic_bool failed;
     atomic_uint away;     /* lines that Redis does not answer */
@@ -51,7 +52,7 @@ struct notify_line {
     struct notify_meter meter;
     struct buffer json; /* scratch */
 
-    int64_t look_every_ns, stale_ns;
+    int64_t look_every_ns;
     int64_t look_ns;       /* when to look next, by clock_ns */
     int64_t looked_ns;     /* when the newest look began; 0: none yet */
     bool is_settled;       /* as of the newest look */
@@ -64,6 +65,17 @@ struct notify_line {
     int64_t redis_retry_ns;
     int64_t redis_backoff_ms;
 };
+
+/*
+ * A line to the `place`-th place of a receiver; connects to nothing yet.
+ *
+ * line     zeroed; to be released whatever is returned
+ * notify   outlives it, and its config
+ * returns  ST_OK; ST_FATAL, redis.url or a file for TLS cannot be used, or out of memory
+ */
+enum status notify_line_open(struct notify_line *line, struct notify *notify,
+    const struct receiver *receiver, size_t place, struct error *err) MUST_USE;
+void notify_line_release(struct notify_line *line);
 
 /* The thread, until notify->stopping; a line that cannot go on sets `failed`. */
 void *notify_line_main(void *line);

@@ -15,7 +15,10 @@ static int64_t now_ms(void)
     return clock_wall_ns() / NS_PER_MS;
 }
 
-/* When the book was begun; the first to look notes it, and after a loss of Redis notes it again. */
+/*
+ * When the book was begun: by whoever looks first. One that Redis lost and this notifier remembers is put
+ * back, and is as old as anything: it knows what was told.
+ */
 static enum status take_since(struct notify_line *line, struct error *err)
 {
     char text[24];
@@ -27,7 +30,7 @@ static enum status take_since(struct notify_line *line, struct error *err)
         line->book.since_ms = strtoll(text, NULL, 10);
         return ST_OK;
     }
-    if (line->book.since_ms == 0) line->book.since_ms = now_ms();
+    line->book.since_ms = line->book.since_ms == 0 ? now_ms() : BOOK_OF_OLD;
     snprintf(text, sizeof(text), "%" PRId64, line->book.since_ms);
     return redis_alerts_restore(line->alerts, since_field, bytes_of(text), err);
 }

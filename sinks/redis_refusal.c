@@ -33,6 +33,7 @@ static const struct error_kind {
     {"MISCONF", ST_RETRY, STORE_BUSY, "It cannot save to disk: look at its log and its disk.",
         NULL},
     {"NOGROUP", ST_LOST, STORE_BUSY, "It was emptied, or the group was destroyed.", NULL},
+    {"UNBLOCKED", ST_LOST, STORE_BUSY, "It was emptied, or is no primary any more.", NULL},
     {"BUSYGROUP", ST_SKIP, STORE_BUSY, "It is there already.", NULL},
     {"ERR no such key", ST_LOST, STORE_BUSY, "It was emptied.", NULL},
     {"TRYAGAIN", ST_RETRY, STORE_BUSY, "Trying again will do.", NULL},

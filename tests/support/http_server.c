@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,7 @@ void http_server_start(struct http_server *server, const char *certificate, cons
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof(at);
+    signal(SIGPIPE, SIG_IGN); /* TLS writes to who has gone, as weir's own main knows */
     *server = (struct http_server){.code = 200, .body = "ok"};
     pthread_mutex_init(&server->lock, NULL);
     if (certificate != NULL) server->tls = tls_new(certificate, key);
