@@ -253,6 +253,28 @@ static void who_stops_does_not_wait_long_for_a_command(void **unused)
     assert_true(clock_ns() - begun_ns < 8 * NS_PER_S);
 }
 
+/* config/to-nsca.sh, which config/notify.yaml shows. */
+static void the_script_for_nagios_gives_send_nsca_its_four_fields(void **unused)
+{
+    (void)unused;
+    struct notice notice = notice_of(
+        "{\"id\":\"f00d\",\"rule\":\"a\\tb\",\"severity\":\"page\",\"since_ms\":1714564800000,"
+        "\"annotations\":{\"summary\":\"all\\tis\\nlost\"},\"labels\":{\"service\":\"cart\"}}");
+    struct notify_failure failure;
+    struct error err;
+    const char yaml[] = "{name: c, command: [config/to-nsca.sh, '{{labels.service}}', '{{rule}}'], "
+                        "environment: [SEND_NSCA]}";
+    write_file("send_nsca", "#!/bin/sh\ncat >\"$(dirname \"$0\")/sent\"\n", 0755);
+    setenv("SEND_NSCA", file("send_nsca"), 1);
+    if (tell(yaml, &notice, &failure, &err) != ST_OK) fail_msg("%s", err.text);
+    assert_string_equal(
+        read_file("sent"), "cart\ta b\t2\tall is lost since 2024-05-01T12:00:00Z\n");
+    notice.state = NOTICE_RESOLVED;
+    assert_int_equal(tell(yaml, &notice, &failure, &err), ST_OK);
+    assert_non_null(strstr(read_file("sent"), "\t0\t"));
+    notice_release(&notice);
+}
+
 static int start(void **unused)
 {
     (void)unused;
@@ -278,6 +300,7 @@ int main(void)
         cmocka_unit_test(what_it_says_is_bounded_and_does_not_hold_it_up),
         cmocka_unit_test(what_it_does_not_read_does_not_hold_it_up),
         cmocka_unit_test(what_it_leaves_running_is_ended_and_not_waited_for),
+        cmocka_unit_test(the_script_for_nagios_gives_send_nsca_its_four_fields),
         cmocka_unit_test(who_stops_does_not_wait_long_for_a_command),
     };
     return cmocka_run_group_tests_name("notify_command", tests, start, stop);

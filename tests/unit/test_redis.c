@@ -865,6 +865,7 @@ int main(void)
         ON_EMPTY(an_emptied_server_is_noticed_and_filled_again),
         ON_EMPTY(another_plan_takes_over_with_its_first_batch_only),
         ON_EMPTY(an_alert_is_active_until_it_is_resolved),
+        ON_EMPTY(who_reads_what_fires_is_told_while_a_partition_is_refilled),
         ON_EMPTY(the_alerts_stream_is_bounded),
         ON_EMPTY(what_was_sent_too_long_ago_is_left_out),
         ON_EMPTY(every_key_expires_as_long_after_sending_as_it_is_kept),
