@@ -2,13 +2,17 @@
 #include "engine/notify.h"
 
 #include "engine/base/log.h"
+#include "engine/base/memory.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
 #include "engine/metrics.h"
 #include "engine/reload.h"
 #include "engine/stop.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 extern const struct command command_notify;
 
@@ -135,6 +139,7 @@ static int notify_command_run(int argc, char **argv)
     struct notify_command given;
     struct error err;
     int code;
+    json_set_alloc_funcs(memory_take, free); /* an alert that lacks a member is none */
     if (arguments_read(&arguments, notify_options, &given, argc, argv, &err) != ST_OK)
         code = command_misused(&command_notify, "%s", err.text);
     else if (arguments.count != 1)
