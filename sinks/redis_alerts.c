@@ -1,26 +1,13 @@
-#include "sinks/redis_alerts.h"
-
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
-#include "sinks/redis_key.h"
-#include "sinks/redis_link.h"
+#include "sinks/redis_alerts_link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    PAGE_FIELDS = 500,
     FIELDS_MAX = 32, /* of an entry that are looked at */
     AWAY_S = 3600,   /* a notifier that has held nothing for so long is gone for good */
-    BOOK_DAYS = 30,  /* a book that nobody looks at any more is dropped */
-};
-
-struct redis_alerts {
-    struct redis_link link;
-    char *prefix, *place, *notifier;
-    int64_t stale_ms;
-    uint64_t joined; /* the connection on which the group was last joined; 0: none */
-    struct buffer key;
 };
 
 enum status redis_alerts_open(
@@ -62,18 +49,17 @@ const char *redis_alerts_address(const struct redis_alerts *a)
     return a->link.address.shown;
 }
 
-static void put_key(struct redis_alerts *a, const char *kind)
+void alerts_put_key(struct redis_alerts *a, const char *kind)
 {
     redis_link_bytes(&a->link, redis_key(&a->key, a->prefix, kind, (struct bytes){0}));
 }
 
-static void put_own_key(struct redis_alerts *a, const char *kind)
+void alerts_put_own_key(struct redis_alerts *a, const char *kind)
 {
     redis_link_bytes(&a->link, redis_key(&a->key, a->prefix, kind, bytes_of(a->place)));
 }
 
-/* Send the command that was written, and wait for what it gives. */
-static enum status ask(
+enum status alerts_ask(
     struct redis_alerts *a, const char *doing, redisReply **reply, struct error *err)
 {
     redis_link_end(&a->link);
@@ -83,17 +69,15 @@ static enum status ask(
     return status;
 }
 
-/* The same where all that counts is that it was done. */
-static enum status tell(struct redis_alerts *a, const char *doing, struct error *err)
+enum status alerts_tell(struct redis_alerts *a, const char *doing, struct error *err)
 {
     redisReply *reply = NULL;
-    enum status status = ask(a, doing, &reply, err);
+    enum status status = alerts_ask(a, doing, &reply, err);
     if (status == ST_OK) freeReplyObject(reply);
     return status;
 }
 
-/* Be connected before the words of a command are written: closing a link forgets them. */
-static enum status begin(struct redis_alerts *a, const char *command, struct error *err)
+enum status alerts_command(struct redis_alerts *a, const char *command, struct error *err)
 {
     enum status status = redis_link_connect(&a->link, err);
     if (status == ST_OK) redis_link_text(&a->link, command);
@@ -107,20 +91,14 @@ enum status redis_alerts_join(struct redis_alerts *a, bool *anew, struct error *
     if (status != ST_OK || !*anew) return status;
     redis_link_text(&a->link, "XGROUP");
     redis_link_text(&a->link, "CREATE");
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, a->place);
     redis_link_text(&a->link, "0");
     redis_link_text(&a->link, "MKSTREAM");
-    status = tell(a, "make a consumer group of the alerts", err);
+    status = alerts_tell(a, "make a consumer group of the alerts", err);
     if (status == ST_SKIP) status = ST_OK;
     if (status == ST_OK) a->joined = a->link.connections;
     return status;
-}
-
-static struct bytes text_of(const redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_STRING) return (struct bytes){0};
-    return (struct bytes){(const uint8_t *)reply->str, reply->len};
 }
 
 static void take_fields(const redisReply *reply, struct alerts_entry *entry)
@@ -129,7 +107,8 @@ static void take_fields(const redisReply *reply, struct alerts_entry *entry)
     struct error unused;
     size_t count = 0;
     for (size_t f = 0; f + 1 < reply->elements && count < FIELDS_MAX; f += 2) {
-        struct bytes name = text_of(reply->element[f]), value = text_of(reply->element[f + 1]);
+        struct bytes name = reply_text(reply->element[f]),
+                     value = reply_text(reply->element[f + 1]);
         if (bytes_are(name, "refilled")) entry->refilled = bytes_are(value, "1");
         field[count++] = (struct notice_field){name, value};
     }
@@ -175,7 +154,7 @@ static enum status read_group(struct redis_alerts *a, const char *after, size_t 
 {
     redisReply *reply = NULL;
     alerts_entries_release(entries);
-    enum status status = begin(a, "XREADGROUP", err);
+    enum status status = alerts_command(a, "XREADGROUP", err);
     if (status != ST_OK) return status;
     redis_link_text(&a->link, "GROUP");
     redis_link_text(&a->link, a->place);
@@ -187,9 +166,9 @@ static enum status read_group(struct redis_alerts *a, const char *after, size_t 
         redis_link_number(&a->link, block_ms);
     }
     redis_link_text(&a->link, "STREAMS");
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, after);
-    status = ask(a, "read alerts", &reply, err);
+    status = alerts_ask(a, "read alerts", &reply, err);
     if (status != ST_OK) return status;
     take_stream(reply, entries);
     freeReplyObject(reply);
@@ -213,16 +192,16 @@ enum status redis_alerts_claim(
 {
     redisReply *reply = NULL;
     alerts_entries_release(entries);
-    enum status status = begin(a, "XAUTOCLAIM", err);
+    enum status status = alerts_command(a, "XAUTOCLAIM", err);
     if (status != ST_OK) return status;
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, a->place);
     redis_link_text(&a->link, a->notifier);
     redis_link_number(&a->link, a->stale_ms);
     redis_link_text(&a->link, "0");
     redis_link_text(&a->link, "COUNT");
     redis_link_number(&a->link, at_most(most));
-    status = ask(a, "take over entries that nobody attends to", &reply, err);
+    status = alerts_ask(a, "take over entries that nobody attends to", &reply, err);
     if (status != ST_OK) return status;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2)
         take_entries(reply->element[1], entries);
@@ -234,41 +213,41 @@ enum status redis_alerts_hold(
     struct redis_alerts *a, const char *const *ids, size_t count, struct error *err)
 {
     if (count == 0) return ST_OK;
-    enum status status = begin(a, "XCLAIM", err);
+    enum status status = alerts_command(a, "XCLAIM", err);
     if (status != ST_OK) return status;
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, a->place);
     redis_link_text(&a->link, a->notifier);
     redis_link_number(&a->link, 0);
     for (size_t i = 0; i < count; i++)
         redis_link_text(&a->link, ids[i]);
     redis_link_text(&a->link, "JUSTID");
-    return tell(a, "hold on to entries", err);
+    return alerts_tell(a, "hold on to entries", err);
 }
 
 enum status redis_alerts_acknowledge(
     struct redis_alerts *a, const char *const *ids, size_t count, struct error *err)
 {
     if (count == 0) return ST_OK;
-    enum status status = begin(a, "XACK", err);
+    enum status status = alerts_command(a, "XACK", err);
     if (status != ST_OK) return status;
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, a->place);
     for (size_t i = 0; i < count; i++)
         redis_link_text(&a->link, ids[i]);
-    return tell(a, "acknowledge entries", err);
+    return alerts_tell(a, "acknowledge entries", err);
 }
 
 /* The words that both scripts begin with. */
 static enum status begin_script(struct redis_alerts *a, const char *script,
     const struct alerts_telling *telling, struct error *err)
 {
-    enum status status = begin(a, "EVAL", err);
+    enum status status = alerts_command(a, "EVAL", err);
     if (status != ST_OK) return status;
     redis_link_text(&a->link, script);
     redis_link_number(&a->link, REDIS_BOOK_KEYS);
-    put_own_key(a, "notify");
-    put_key(a, "alerts:active");
+    alerts_put_own_key(a, "notify");
+    alerts_put_key(a, "alerts:active");
     redis_link_text(&a->link, telling->id);
     redis_link_number(&a->link, telling->at_ms);
     redis_link_text(&a->link, book_state_name[telling->state]);
@@ -290,11 +269,11 @@ enum status redis_alerts_begin(struct redis_alerts *a, const struct alerts_telli
     redis_link_number(&a->link, a->stale_ms);
     redis_link_number(&a->link, telling->always);
     redis_link_bytes(&a->link, telling->json);
-    status = ask(a, "note what is told", &reply, err);
+    status = alerts_ask(a, "note what is told", &reply, err);
     if (status != ST_OK) return status;
     *verdict = ALERTS_BUSY;
     for (int v = ALERTS_GO; v <= ALERTS_BUSY; v++) {
-        if (bytes_are(text_of(reply), names[v])) *verdict = (enum alerts_verdict)v;
+        if (bytes_are(reply_text(reply), names[v])) *verdict = (enum alerts_verdict)v;
     }
     freeReplyObject(reply);
     return ST_OK;
@@ -307,134 +286,29 @@ enum status redis_alerts_done(
     enum status status = begin_script(a, redis_book_done, telling, err);
     if (status != ST_OK) return status;
     redis_link_bytes(&a->link, telling->json);
-    status = ask(a, "note what was told", &reply, err);
+    status = alerts_ask(a, "note what was told", &reply, err);
     if (status != ST_OK) return status;
-    *newer = !bytes_are(text_of(reply), "ok");
-    freeReplyObject(reply);
-    return ST_OK;
-}
-
-void alerts_look_release(struct alerts_look *look)
-{
-    read_list_release(&look->active);
-    read_list_release(&look->book);
-    read_list_release(&look->applied);
-}
-
-static void take_hash(const redisReply *page, struct read_list *list)
-{
-    for (size_t e = 0; page->type == REDIS_REPLY_ARRAY && e + 1 < page->elements; e += 2) {
-        struct read_item item = {
-            .name = text_of(page->element[e]), .value = text_of(page->element[e + 1])};
-        read_list_append(list, &item);
-    }
-}
-
-/* One page of a hash; `cursor` moves on, "0": that was the last. */
-static enum status scan_page(struct redis_alerts *a, bool own, const char *kind, char cursor[32],
-    struct read_list *list, struct error *err)
-{
-    redisReply *reply = NULL;
-    enum status status = begin(a, "HSCAN", err);
-    if (status != ST_OK) return status;
-    if (own)
-        put_own_key(a, kind);
-    else
-        put_key(a, kind);
-    redis_link_text(&a->link, cursor);
-    redis_link_text(&a->link, "COUNT");
-    redis_link_number(&a->link, PAGE_FIELDS);
-    status = ask(a, "say what fires and what was told", &reply, err);
-    if (status != ST_OK) return status;
-    snprintf(cursor, 32, "0");
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2) {
-        struct bytes next = text_of(reply->element[0]);
-        snprintf(cursor, 32, "%.*s", (int)next.size, (const char *)next.data);
-        take_hash(reply->element[1], list);
-    }
-    freeReplyObject(reply);
-    return ST_OK;
-}
-
-static enum status scan(struct redis_alerts *a, bool own, const char *kind, struct read_list *list,
-    bool *cut, struct error *err)
-{
-    char cursor[32] = "0";
-    enum status status;
-    read_list_reset(list);
-    do {
-        status = scan_page(a, own, kind, cursor, list, err);
-    } while (status == ST_OK && strcmp(cursor, "0") != 0 && list->count <= ALERTS_LOOK_MAX);
-    if (status == ST_OK && list->count > ALERTS_LOOK_MAX) *cut = true;
-    return status;
-}
-
-enum status redis_alerts_look(struct redis_alerts *a, struct alerts_look *look, struct error *err)
-{
-    look->cut = false;
-    enum status status = scan(a, false, "applied", &look->applied, &look->cut, err);
-    if (status == ST_OK) status = scan(a, false, "alerts:active", &look->active, &look->cut, err);
-    if (status == ST_OK) status = scan(a, true, "notify", &look->book, &look->cut, err);
-    if (status == ST_OK) status = begin(a, "PEXPIRE", err);
-    if (status != ST_OK) return status;
-    put_own_key(a, "notify");
-    redis_link_number(&a->link, BOOK_DAYS * INT64_C(86400000));
-    return tell(a, "keep what was told", err);
-}
-
-enum status redis_alerts_restore(
-    struct redis_alerts *a, const char *id, struct bytes value, struct error *err)
-{
-    enum status status = begin(a, "HSETNX", err);
-    if (status != ST_OK) return status;
-    put_own_key(a, "notify");
-    redis_link_text(&a->link, id);
-    redis_link_bytes(&a->link, value);
-    return tell(a, "note again what was told", err);
-}
-
-enum status redis_alerts_forget(struct redis_alerts *a, const char *id, struct error *err)
-{
-    enum status status = begin(a, "HDEL", err);
-    if (status != ST_OK) return status;
-    put_own_key(a, "notify");
-    redis_link_text(&a->link, id);
-    return tell(a, "forget what is over", err);
-}
-
-enum status redis_alerts_turn(struct redis_alerts *a, int64_t for_ms, bool *ours, struct error *err)
-{
-    redisReply *reply = NULL;
-    enum status status = begin(a, "SET", err);
-    if (status != ST_OK) return status;
-    put_own_key(a, "notify:turn");
-    redis_link_text(&a->link, a->notifier);
-    redis_link_text(&a->link, "NX");
-    redis_link_text(&a->link, "PX");
-    redis_link_number(&a->link, for_ms);
-    status = ask(a, "say whose turn it is", &reply, err);
-    if (status != ST_OK) return status;
-    *ours = reply->type == REDIS_REPLY_STATUS;
+    *newer = !bytes_are(reply_text(reply), "ok");
     freeReplyObject(reply);
     return ST_OK;
 }
 
 static enum status drop_consumer(struct redis_alerts *a, const char *name, struct error *err)
 {
-    enum status status = begin(a, "XGROUP", err);
+    enum status status = alerts_command(a, "XGROUP", err);
     if (status != ST_OK) return status;
     redis_link_text(&a->link, "DELCONSUMER");
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, a->place);
     redis_link_text(&a->link, name);
-    return tell(a, "take a notifier out of the group", err);
+    return alerts_tell(a, "take a notifier out of the group", err);
 }
 
 /* The number behind `name` in `[name, value, ...]`; -1: it is not there. */
 static int64_t number_in(const redisReply *reply, const char *name)
 {
     for (size_t e = 0; e + 1 < reply->elements; e += 2) {
-        if (bytes_are(text_of(reply->element[e]), name) &&
+        if (bytes_are(reply_text(reply->element[e]), name) &&
             reply->element[e + 1]->type == REDIS_REPLY_INTEGER)
             return reply->element[e + 1]->integer;
     }
@@ -458,12 +332,12 @@ enum status redis_alerts_tidy(
     struct redis_alerts *a, bool leaving, uint64_t *pending, struct error *err)
 {
     redisReply *reply = NULL;
-    enum status status = begin(a, "XINFO", err);
+    enum status status = alerts_command(a, "XINFO", err);
     if (status != ST_OK) return status;
     redis_link_text(&a->link, "CONSUMERS");
-    put_key(a, "alerts");
+    alerts_put_key(a, "alerts");
     redis_link_text(&a->link, a->place);
-    status = ask(a, "say who is in the group", &reply, err);
+    status = alerts_ask(a, "say who is in the group", &reply, err);
     if (status != ST_OK) return status;
     *pending = 0;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements && status == ST_OK;
