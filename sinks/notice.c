@@ -1,5 +1,6 @@
 #include "sinks/notice.h"
 
+#include "engine/base/clock.h"
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
 #include "schemas/series_name.h"
@@ -231,7 +232,7 @@ static enum status state_take(
 static int64_t time_of(const struct notice *notice, const char *member)
 {
     int64_t ms = json_integer_value(json_object_get(notice->alert, member));
-    return ms < 0 ? 0 : ms;
+    return ms < 0 || ms > INT64_MAX / NS_PER_MS ? 0 : ms;
 }
 
 static enum status notice_of(

@@ -125,6 +125,7 @@ static void take_entry(const redisReply *reply, struct alerts_entries *entries)
     *entry = (struct alerts_entry){.readable = false};
     snprintf(entry->id, sizeof(entry->id), "%s", reply->element[0]->str);
     entry->at_ms = strtoll(entry->id, NULL, 10);
+    if (entry->at_ms > INT64_MAX / NS_PER_MS) entry->at_ms = 0; /* not of a clock */
     if (reply->element[1]->type == REDIS_REPLY_ARRAY) take_fields(reply->element[1], entry);
 }
 

@@ -2,9 +2,9 @@
 
 #include "engine/base/buffer.h"
 
-#include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdlib.h>
 
 void signature_of(
     struct bytes secret, const char *timestamp, struct bytes body, char hex[SIGNATURE_BYTES])
@@ -18,8 +18,7 @@ void signature_of(
     const unsigned char *made =
         HMAC(EVP_sha256(), secret.data, (int)secret.size, text.data, text.size, digest, &size);
     buffer_release(&text);
-    assert(made != NULL);
-    assert(2 * size + 1 == SIGNATURE_BYTES);
+    if (made == NULL || 2 * size + 1 != SIGNATURE_BYTES) abort(); /* only without memory */
     for (unsigned i = 0; i < size; i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 15];
