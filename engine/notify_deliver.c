@@ -212,22 +212,18 @@ static void come_of(
     }
 }
 
-/* Said when it begins and when it is over, however many notices wait. */
+/* Said when it begins and when it is over, however many notices wait; each refusal says itself. */
 static void say(struct notify_line *line, enum status status, enum notify_reason reason,
     const struct error *why)
 {
-    if (status != ST_RETRY) {
-        if (line->says_failing)
-            log_info("notify", "the receiver takes alerts again", "receiver=%s", line->place);
-        line->says_failing = false;
-        ready_set(line->meter.ready, NULL);
-        return;
+    ready_set(line->meter.ready, status == ST_OK ? NULL : why->text);
+    if (status == ST_RETRY && !line->says_failing) {
+        log_warn("notify", "the receiver does not take alerts, trying again; they wait in Redis",
+            "receiver=%s reason=%s error=%s", line->place, notify_reason_name(reason), why->text);
     }
-    ready_set(line->meter.ready, why->text);
-    if (line->says_failing) return;
-    line->says_failing = true;
-    log_warn("notify", "the receiver does not take alerts, trying again; they wait in Redis",
-        "receiver=%s reason=%s error=%s", line->place, notify_reason_name(reason), why->text);
+    if (status != ST_RETRY && line->says_failing)
+        log_info("notify", "the receiver answers again", "receiver=%s", line->place);
+    line->says_failing = status == ST_RETRY;
 }
 
 enum status notify_send(

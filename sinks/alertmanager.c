@@ -77,6 +77,21 @@ static enum status check_urls(const struct texts *urls, struct error *err)
     return ST_OK;
 }
 
+/* Alertmanager refuses every alert whose link is none. */
+static enum status check_link(const char *template, struct error *err)
+{
+    struct buffer url = {0};
+    enum status status = template_check(template, err);
+    if (status != ST_OK || *template == '\0') return status;
+    json_t *nothing = json_object();
+    template_render(template, nothing, TEMPLATE_URL, &url);
+    buffer_append(&url, "", 1);
+    status = http_url_check((const char *)url.data, err);
+    json_decref(nothing);
+    buffer_release(&url);
+    return status;
+}
+
 static enum status alertmanager_check(const void *self, const char **key, struct error *err)
 {
     const struct alertmanager *a = self;
@@ -87,7 +102,7 @@ static enum status alertmanager_check(const void *self, const char **key, struct
     if (a->resend_ns < NS_PER_S || a->resend_ns > 3600 * NS_PER_S)
         return error_set(err, ST_FATAL, 0, "it is out of range; want 1s to 1h");
     *key = "generator_url";
-    status = template_check(a->generator_url, err);
+    status = check_link(a->generator_url, err);
     return status == ST_OK ? http_settings_check(&a->http, key, err) : status;
 }
 

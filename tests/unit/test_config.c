@@ -377,6 +377,8 @@ static const struct {
         "alertmanager: an Alertmanager is there twice"},
     {"notify: {receivers: [{name: a, alertmanager: 'http://x', resend: 10ms}]}",
         "resend: it is out of range; want 1s to 1h"},
+    {"notify: {receivers: [{name: a, alertmanager: 'http://x', generator_url: '{{rule}}'}]}",
+        "generator_url: it is no URL"},
     {"notify: {receivers: [{name: a, command: []}]}", "command: want a program"},
     {"notify: {receivers: [{name: a, command: ['{{rule}}']}]}",
         "command: which program is run must not depend on the alert"},

@@ -342,6 +342,9 @@ static void what_a_receiver_refuses_is_not_sent_again(void **unused)
     fire("f1", wall_ms());
     await_book("hook", "f1", "refused");
     await_pending("hook", 0);
+    struct buffer ready = {0};
+    assert_false(ready_print(&ready));
+    buffer_release(&ready);
     http_server_answer(&hook, 200, NULL, "");
     quiet();
     resolve("f1", wall_ms());
