@@ -22,7 +22,7 @@ enum status notify_line_open(struct notify_line *line, struct notify *notify,
     line->kind = receiver->kind;
     receiver_place(receiver, place, line->place);
     /* Whoever is telling something is not to be taken for dead. */
-    int64_t stale_ns = config->notify.claim_after_ns + line->kind->patience_ns(receiver->self);
+    line->stale_ns = config->notify.claim_after_ns + line->kind->patience_ns(receiver->self);
     line->look_every_ns = config->notify.claim_after_ns / 4;
     notify_meter_open(&line->meter, line->place);
     ready_set(line->meter.ready, NULL);
@@ -32,7 +32,7 @@ enum status notify_line_open(struct notify_line *line, struct notify *notify,
         .timeout_ns = config->redis.timeout_ns,
         .place = line->place,
         .notifier = notify->notifier,
-        .stale_ns = stale_ns};
+        .stale_ns = line->stale_ns};
     enum status status = redis_alerts_open(&line->alerts, &alerts, err);
     if (status != ST_OK) return status;
     return line->kind->open(&line->sender, receiver->self, place, notify->is_stopping, err);
@@ -166,7 +166,7 @@ static void redis_back(struct notify_line *line)
 {
     if (!line->redis_away) return;
     line->redis_away = false;
-    log_info("notify", "Redis answers again", "receiver=%s", line->place);
+    log_info("notify", "Redis does its part again", "receiver=%s", line->place);
     if (atomic_fetch_sub(&line->notify->away, 1) == 1) ready_set("redis", NULL);
 }
 
@@ -179,7 +179,8 @@ static void redis_gone(struct notify_line *line, const struct error *why)
     if (!line->redis_away) {
         line->redis_backoff_ms = BACKOFF_FIRST_MS;
         atomic_fetch_add(&line->notify->away, 1);
-        log_warn("notify", "Redis does not answer, trying again; nothing new is told meanwhile",
+        log_warn("notify",
+            "Redis does not do its part, trying again; nothing new is told meanwhile",
             "receiver=%s reason=%s error=%s", line->place,
             store_trouble_name(redis_alerts_trouble(line->alerts)), why->text);
     }

@@ -53,6 +53,7 @@ struct notify_line {
     struct buffer json; /* scratch */
 
     int64_t look_every_ns;
+    int64_t stale_ns;      /* what another notifier began is taken over after so long */
     int64_t look_ns;       /* when to look next, by clock_ns */
     int64_t looked_ns;     /* when the newest look began; 0: none yet */
     bool is_settled;       /* as of the newest look */

@@ -113,14 +113,21 @@ static void mend_one(struct notify_line *line, struct told *told)
     notice_release(&notice);
 }
 
+/* Whether somebody is at it: what is under way is his, until he must be taken for dead. */
+static bool is_attended(const struct notify_line *line, const struct told *told)
+{
+    bool under_way = told->state == BOOK_SENDING || told->state == BOOK_RESOLVING;
+    return under_way && now_ms() - told->told_ms < line->stale_ns / NS_PER_MS;
+}
+
 /* What has been odd for two looks, as one may have come between a transition and its telling. */
 static void mend(struct notify_line *line)
 {
+    int64_t between_ns = line->look_every_ns / 10 * 9;
     for (size_t i = 0; i < line->book.count && line->is_settled; i++) {
         struct told *told = &line->book.told[i];
-        bool lasts =
-            told->odd_ns != 0 && line->looked_ns - told->odd_ns >= line->look_every_ns / 10 * 9;
-        if (!lasts || told->passed_over) continue;
+        bool lasts = told->odd_ns != 0 && line->looked_ns - told->odd_ns >= between_ns;
+        if (!lasts || told->passed_over || is_attended(line, told)) continue;
         if (notify_queue_full(&line->queue)) return;
         if (notify_queue_find(&line->queue, told->id) == NULL) mend_one(line, told);
     }
