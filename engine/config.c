@@ -7,6 +7,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/memory.h"
 #include "engine/base/secret.h"
+#include "engine/config_receivers.h"
 #include "engine/config_shapes.h"
 
 #include <errno.h>
@@ -142,6 +143,8 @@ static enum status shapes_read(struct config *config, struct error *err)
         status = config_read_history(config, chosen_for(m, "history"), &m->pool, err);
     if (status == ST_OK)
         status = config_read_kafka(config, chosen_for(m, "kafka"), &m->kafka, &m->pool, err);
+    if (status == ST_OK)
+        status = config_read_receivers(config, chosen_for(m, "notify.receivers"), &m->pool, err);
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         if (status != ST_OK) break;
         status = config_read_operators(config, *op, chosen_for(m, (*op)->name), &m->pool, err);

@@ -10,6 +10,7 @@
 #include "engine/base/node.h"
 #include "engine/base/option.h"
 #include "operators/operator.h"
+#include "sinks/notifier.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +23,10 @@ enum {
     OPERATORS_MAX = 64,
     TOPICS_MAX = 64,
     KAFKA_SETTINGS_MAX = 128,
+    RECEIVERS_MAX = 16,
+    MATCHES_MAX = 16,       /* labels that a receiver asks for */
+    NOTIFY_PLACES_MAX = 24, /* of all receivers: a thread and a connection each */
+    RECEIVER_PLACE_BYTES = NOTIFIER_NAME_BYTES + NOTIFIER_PLACE_BYTES,
 };
 
 enum delivery { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
@@ -45,6 +50,21 @@ struct history {
 struct operator_instance {
     const struct window_operator *operator_;
     void *self;
+    const struct node *written; /* where, for errors */
+};
+
+/* A label that an alert must have for a receiver, and what its value may be. */
+struct label_match {
+    const char *label;
+    struct texts patterns; /* as operators/glob.h has them; one must fit */
+};
+
+/* One entry of `notify.receivers`. */
+struct receiver {
+    const struct notifier *kind;
+    void *self; /* begins with struct notifier_keys */
+    struct label_match match[MATCHES_MAX];
+    size_t matches;
     const struct node *written; /* where, for errors */
 };
 
@@ -119,6 +139,12 @@ struct config {
     } http;
 
     struct {
+        const char *listen; /* as http.listen, of `weir notify` */
+        int64_t
+            claim_after_ns; /* what a notifier holds without a word is another's after so long */
+    } notify;
+
+    struct {
         int level;  /* enum log_level */
         int format; /* enum log_format */
     } log;
@@ -132,6 +158,8 @@ struct config {
     struct operator_instance
         operators[OPERATORS_MAX]; /* in order of the file, zscore before rules */
     size_t operator_count;
+    struct receiver receiver[RECEIVERS_MAX];
+    size_t receivers;
 
     struct config_memory *memory_owner; /* everything above that is borrowed */
 };

@@ -56,6 +56,7 @@ static const struct {
     {"memory", 16 * KIB *KIB, KIB *KIB *KIB *KIB},
     {"redis.timeout", 10 * NS_PER_MS, MINUTE_NS},
     {"redis.rows_retention", MINUTE_NS, 365 * DAY_NS},
+    {"notify.claim_after", NS_PER_S, HOUR_NS},
 };
 
 static const struct option *option_of(const char *key)
@@ -261,14 +262,21 @@ static enum status check_trace_link(const struct config *c, struct error *err)
         why);
 }
 
-static enum status check_listen(const struct config *c, struct error *err)
+static enum status check_address(
+    const struct config *c, const char *key, const char *listen, struct error *err)
 {
     struct error why;
-    if (c->http.listen[0] == '\0') return ST_OK;
-    if (http_check(c->http.listen, c->http.token, &why) == ST_OK) return ST_OK;
+    if (listen[0] == '\0') return ST_OK;
+    if (http_check(listen, c->http.token, &why) == ST_OK) return ST_OK;
     bool token = strncmp(why.text, "http.token ", 11) == 0;
     return token ? config_error(c, "http.token", err, "%s", why.text + 11)
-                 : config_error(c, "http.listen", err, "%s", why.text);
+                 : config_error(c, key, err, "%s", why.text);
+}
+
+static enum status check_listen(const struct config *c, struct error *err)
+{
+    enum status status = check_address(c, "http.listen", c->http.listen, err);
+    return status == ST_OK ? check_address(c, "notify.listen", c->notify.listen, err) : status;
 }
 
 static enum status check_multiple(

@@ -112,6 +112,12 @@ const struct option config_options[] = {
     CHOICE("log.level", log.level, level_names, "info", "debug | info | warn | error"),
     CHOICE("log.format", log.format, format_names, "logfmt", "logfmt | json"),
 
+    KEY("notify.listen", TEXT, notify.listen, "127.0.0.1:9465",
+        "of `weir notify`: address of /metrics, /healthz, /readyz; empty: none"),
+    KEY("notify.claim_after", DURATION, notify.claim_after_ns, "1m",
+        "what a notifier that died was about to tell is told by another after this"),
+    SHAPE("notify.receivers", "[]", "whom `weir notify` tells of alerts"),
+
     SHAPE("kafka", "{}", "further librdkafka settings, passed through"),
     {0},
 };
@@ -133,5 +139,9 @@ void config_print_options(FILE *out)
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         fprintf(out, "  %-26s %s; a list of:\n", (*op)->name, (*op)->help);
         print_options(out, (*op)->options, "    ");
+    }
+    for (const struct notifier *const *n = notifiers; *n != NULL; n++) {
+        fprintf(out, "  %-26s %s; a receiver of notify.receivers has:\n", (*n)->name, (*n)->help);
+        print_options(out, (*n)->options, "    ");
     }
 }

@@ -96,6 +96,7 @@ static void say(const struct option *option, void *opaque)
     const struct comparing *c = opaque;
     const char *key = option->key;
     bool may = may_change(key);
+    if (strncmp(key, "notify.", strlen("notify.")) == 0) return; /* of `weir notify` */
     if (config_same(may ? c->now : c->started, c->fresh, option)) return;
     if (may)
         log_info("reload", "changed", "key=%s", key);

@@ -255,9 +255,21 @@ static bool is_superseded(
     return false;
 }
 
-void redis_batch_put(struct redis_batch *batch, const struct store_batch *records)
+/* HDEL goes last: a full server lets a script go on that has written, and HDEL it never refuses. */
+static void put_refill(
+    struct redis_batch *batch, int32_t partition, const struct store_batch *records)
+{
+    redis_key(&batch->key, batch->config->prefix, "applied", (struct bytes){0});
+    begin(batch, records->refill ? 4 : 3, records->refill ? "HSET" : "HDEL");
+    redis_link_text(batch->link, redis_refill_field(partition).text);
+    if (records->refill) redis_link_text(batch->link, "1");
+}
+
+void redis_batch_put(
+    struct redis_batch *batch, int32_t partition, const struct store_batch *records)
 {
     const struct row *last = NULL;
+    if (records->refill) put_refill(batch, partition, records);
     for (size_t i = 0; i < records->count; i++) {
         const struct output *output = &records->output[i];
         const struct row *row = &output->row;
@@ -275,6 +287,7 @@ void redis_batch_put(struct redis_batch *batch, const struct store_batch *record
     }
     redis_key(&batch->key, batch->config->prefix, "alerts:active", (struct bytes){0});
     put_keep(batch, batch->keep_ms);
+    if (records->whole) put_refill(batch, partition, records);
 }
 
 /* `10s=1h 1m=1d`, or of those with sketches only `1m`. */

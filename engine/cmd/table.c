@@ -5,7 +5,7 @@
 
 extern const struct command command_run, command_demo, command_generate, command_replay;
 extern const struct command command_top, command_query, command_rules, command_check;
-extern const struct command command_plan;
+extern const struct command command_plan, command_notify;
 
 const struct command *const commands[] = {
     &command_run,
@@ -17,5 +17,6 @@ const struct command *const commands[] = {
     &command_rules,
     &command_check,
     &command_plan,
+    &command_notify,
     NULL,
 };
