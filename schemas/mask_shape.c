@@ -1,7 +1,5 @@
 #include "schemas/mask_shape.h"
 
-#include <string.h>
-
 enum {
     EMAIL_LOCAL_MAX = 64,
     IPV6_BYTES_MAX = 45,
@@ -46,7 +44,7 @@ static size_t uuid_at(struct place place)
 
 static bool is_local(uint8_t c)
 {
-    return shape_is_alnum(c) || (c != 0 && strchr("._%+-", c) != NULL);
+    return shape_is_alnum(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-';
 }
 
 static size_t label_at(struct place place)
