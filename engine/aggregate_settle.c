@@ -44,15 +44,18 @@ static void moving_init(struct moving *m, const struct config *before, const str
 /* What the operators that go have said of a series and would never take back. */
 static void states_leave(const struct moving *m, struct closing *closing, struct series *series)
 {
+    int64_t pane = closing->pane == PANE_NONE ? 0 : closing->pane;
+    const struct closing_moment moment = {
+        .series = series->name, .end_ns = pane * closing->plan->pane_ns};
     struct states_walk walk = states_begin(m->before, series->concerned, series->states);
-    int64_t at_ns = closing->pane * closing->plan->pane_ns;
     while (states_next(&walk)) {
         if (m->stays[walk.index] || walk.operator_->leave == NULL) continue;
         for (;;) {
-            struct transition transition = {0};
-            walk.operator_->leave(walk.self, walk.state, &transition);
-            if (!transition.happened) break;
-            windows_say_alert(closing, series, &transition.alert, at_ns);
+            struct transition out = {.text = closing->records->silent ? NULL : &closing->text};
+            walk.operator_->leave(walk.self, walk.state, &moment, &out);
+            if (out.happened) windows_say_alert(closing, series, &out.alert, moment.end_ns);
+            if (out.text != NULL) buffer_reset(out.text);
+            if (!out.happened) break;
         }
     }
 }
@@ -98,6 +101,7 @@ enum status aggregate_settle(
         states_leave(&moving, &closing, a->series.series[i]);
         states_move(&moving, a->series.series[i]);
     }
+    buffer_release(&closing.text);
     settings_free(a->settings);
     a->settings = settings;
     a->plan = &settings->plan;

@@ -7,6 +7,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/memory.h"
 #include "engine/base/secret.h"
+#include "engine/config_receivers.h"
 #include "engine/config_shapes.h"
 
 #include <errno.h>
@@ -142,6 +143,8 @@ static enum status shapes_read(struct config *config, struct error *err)
         status = config_read_history(config, chosen_for(m, "history"), &m->pool, err);
     if (status == ST_OK)
         status = config_read_kafka(config, chosen_for(m, "kafka"), &m->kafka, &m->pool, err);
+    if (status == ST_OK)
+        status = config_read_receivers(config, chosen_for(m, "notify.receivers"), &m->pool, err);
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         if (status != ST_OK) break;
         status = config_read_operators(config, *op, chosen_for(m, (*op)->name), &m->pool, err);
@@ -259,7 +262,7 @@ static enum status read_failed(const char *path, struct error *err)
 }
 
 /* At most one byte more than is taken, so that the limit shows. */
-static enum status file_read(const char *path, struct buffer *out, struct error *err)
+enum status config_read_file(const char *path, struct buffer *out, struct error *err)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) return read_failed(path, err);
@@ -286,7 +289,7 @@ enum status config_load(
         return status;
     }
     struct buffer text = {0};
-    enum status status = file_read(path, &text, err);
+    enum status status = config_read_file(path, &text, err);
     if (status == ST_OK)
         status = config_load_bytes(config, path, buffer_bytes(&text), settings, err);
     buffer_release(&text);

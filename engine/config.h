@@ -10,6 +10,7 @@
 #include "engine/base/node.h"
 #include "engine/base/option.h"
 #include "operators/operator.h"
+#include "sinks/notifier.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +23,10 @@ enum {
     OPERATORS_MAX = 64,
     TOPICS_MAX = 64,
     KAFKA_SETTINGS_MAX = 128,
+    RECEIVERS_MAX = 16,
+    MATCHES_MAX = 16,       /* labels that a receiver asks for */
+    NOTIFY_PLACES_MAX = 24, /* of all receivers: a thread and a connection each */
+    RECEIVER_PLACE_BYTES = NOTIFIER_NAME_BYTES + NOTIFIER_PLACE_BYTES,
 };
 
 enum delivery { DELIVERY_EXACTLY_ONCE, DELIVERY_AT_LEAST_ONCE };
@@ -45,6 +50,21 @@ struct history {
 struct operator_instance {
     const struct window_operator *operator_;
     void *self;
+    const struct node *written; /* where, for errors */
+};
+
+/* A label that an alert must have for a receiver, and what its value may be. */
+struct label_match {
+    const char *label;
+    struct texts patterns; /* as operators/glob.h has them; one must fit */
+};
+
+/* One entry of `notify.receivers`. */
+struct receiver {
+    const struct notifier *kind;
+    void *self; /* begins with struct notifier_keys */
+    struct label_match match[MATCHES_MAX];
+    size_t matches;
     const struct node *written; /* where, for errors */
 };
 
@@ -78,6 +98,8 @@ struct config {
 
     int64_t
         score_ns; /* width of the slices that anomalies are scored on: a resolution of `history` */
+
+    const char *trace_link; /* as engine/base/trace_link.h has it; "": none */
 
     int64_t lateness_ns;
     int64_t skew_ns;
@@ -117,6 +139,12 @@ struct config {
     } http;
 
     struct {
+        const char *listen; /* as http.listen, of `weir notify` */
+        int64_t
+            claim_after_ns; /* what a notifier holds without a word is another's after so long */
+    } notify;
+
+    struct {
         int level;  /* enum log_level */
         int format; /* enum log_format */
     } log;
@@ -130,6 +158,8 @@ struct config {
     struct operator_instance
         operators[OPERATORS_MAX]; /* in order of the file, zscore before rules */
     size_t operator_count;
+    struct receiver receiver[RECEIVERS_MAX];
+    size_t receivers;
 
     struct config_memory *memory_owner; /* everything above that is borrowed */
 };
@@ -148,6 +178,8 @@ enum status config_load(struct config *config, const char *path, const char *con
 enum status config_load_bytes(struct config *config, const char *origin, struct bytes text,
     const char *const *settings, struct error *err) MUST_USE;
 void config_release(struct config *config);
+/* Append a file's text. returns  ST_OK, also for one byte more than is taken; ST_FATAL: it cannot be read */
+enum status config_read_file(const char *path, struct buffer *out, struct error *err) MUST_USE;
 /*
  * `base` but for the keys that `text` gives.
  *

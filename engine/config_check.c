@@ -2,6 +2,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
 #include "engine/base/quantity.h"
+#include "engine/base/trace_link.h"
 #include "engine/config.h"
 #include "engine/metrics.h"
 #include "engine/without.h"
@@ -55,6 +56,7 @@ static const struct {
     {"memory", 16 * KIB *KIB, KIB *KIB *KIB *KIB},
     {"redis.timeout", 10 * NS_PER_MS, MINUTE_NS},
     {"redis.rows_retention", MINUTE_NS, 365 * DAY_NS},
+    {"notify.claim_after", NS_PER_S, HOUR_NS},
 };
 
 static const struct option *option_of(const char *key)
@@ -251,14 +253,30 @@ static enum status check_redis_url(const struct config *c, struct error *err)
     return check_redis_files(c, address.is_tls, err);
 }
 
-static enum status check_listen(const struct config *c, struct error *err)
+static enum status check_trace_link(const struct config *c, struct error *err)
+{
+    const char *why = "";
+    if (trace_link_is_good(c->trace_link, &why)) return ST_OK;
+    return config_error(c, "trace_link", err,
+        "\"%s\" %s, as in http://jaeger:16686/trace/{trace_id}", node_show(c->trace_link).text,
+        why);
+}
+
+static enum status check_address(
+    const struct config *c, const char *key, const char *listen, struct error *err)
 {
     struct error why;
-    if (c->http.listen[0] == '\0') return ST_OK;
-    if (http_check(c->http.listen, c->http.token, &why) == ST_OK) return ST_OK;
+    if (listen[0] == '\0') return ST_OK;
+    if (http_check(listen, c->http.token, &why) == ST_OK) return ST_OK;
     bool token = strncmp(why.text, "http.token ", 11) == 0;
     return token ? config_error(c, "http.token", err, "%s", why.text + 11)
-                 : config_error(c, "http.listen", err, "%s", why.text);
+                 : config_error(c, key, err, "%s", why.text);
+}
+
+static enum status check_listen(const struct config *c, struct error *err)
+{
+    enum status status = check_address(c, "http.listen", c->http.listen, err);
+    return status == ST_OK ? check_address(c, "notify.listen", c->notify.listen, err) : status;
 }
 
 static enum status check_multiple(
@@ -382,6 +400,7 @@ enum status config_check(const struct config *config, struct error *err)
         check_encoding,
         check_start,
         check_redis_url,
+        check_trace_link,
         check_listen,
         check_time,
         check_windows,

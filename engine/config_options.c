@@ -56,6 +56,9 @@ const struct option config_options[] = {
     KEY("score_every", DURATION, score_ns, "1m",
         "width of the windows that anomalies are scored on: a resolution of `history`"),
 
+    KEY("trace_link", TEXT, trace_link, "",
+        "where a trace can be looked at: a URL with {trace_id} in it; empty: no links"),
+
     KEY("lateness", DURATION, lateness_ns, "30s", "how long a pane waits for spans"),
     KEY("skew", DURATION, skew_ns, "5s", "how far a span may end after its record's timestamp"),
     KEY("allowed_lateness", DURATION, allowed_lateness_ns, "5m",
@@ -109,6 +112,12 @@ const struct option config_options[] = {
     CHOICE("log.level", log.level, level_names, "info", "debug | info | warn | error"),
     CHOICE("log.format", log.format, format_names, "logfmt", "logfmt | json"),
 
+    KEY("notify.listen", TEXT, notify.listen, "127.0.0.1:9465",
+        "of `weir notify`: address of /metrics, /healthz, /readyz; empty: none"),
+    KEY("notify.claim_after", DURATION, notify.claim_after_ns, "1m",
+        "what a notifier that died was about to tell is told by another after this"),
+    SHAPE("notify.receivers", "[]", "whom `weir notify` tells of alerts"),
+
     SHAPE("kafka", "{}", "further librdkafka settings, passed through"),
     {0},
 };
@@ -116,7 +125,7 @@ const struct option config_options[] = {
 static void print_options(FILE *out, const struct option *options, const char *indent)
 {
     for (const struct option *o = options; o->key != NULL; o++) {
-        if (o->help == NULL) continue;
+        if (o->is_old) continue;
         const char *usual = o->fallback == NULL ? "(required)" : o->fallback;
         int width = 28 - (int)strlen(indent);
         fprintf(out, "%s%-*s %s\n", indent, width, o->key, o->help);
@@ -130,5 +139,9 @@ void config_print_options(FILE *out)
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         fprintf(out, "  %-26s %s; a list of:\n", (*op)->name, (*op)->help);
         print_options(out, (*op)->options, "    ");
+    }
+    for (const struct notifier *const *n = notifiers; *n != NULL; n++) {
+        fprintf(out, "  %-26s %s; a receiver of notify.receivers has:\n", (*n)->name, (*n)->help);
+        print_options(out, (*n)->options, "    ");
     }
 }

@@ -311,6 +311,29 @@ static enum status read_operator(struct operator_instance *instance,
     return options_read(op->options, self, node, pool, err);
 }
 
+/* Its `name`, where operators of this kind have one. */
+static const char *name_of(const struct operator_instance *instance)
+{
+    const struct option *o = instance->operator_->options;
+    while (o->key != NULL && strcmp(o->key, "name") != 0)
+        o++;
+    if (o->key == NULL) return NULL;
+    return *(const char *const *)((const char *)instance->self + o->offset);
+}
+
+/* What is said under a name must be of one. */
+static enum status check_name(const struct config *config, struct error *err)
+{
+    const struct operator_instance *last = &config->operators[config->operator_count - 1];
+    for (const struct operator_instance *o = config->operators; o != last; o++) {
+        if (o->operator_ != last->operator_ || name_of(o) == NULL) continue;
+        if (strcmp(name_of(o), name_of(last)) != 0) continue;
+        return node_error(last->written, last->operator_->name, err,
+            "two are called \"%s\"; give one of them another name", node_show(name_of(o)).text);
+    }
+    return ST_OK;
+}
+
 enum status config_read_operators(struct config *config, const struct window_operator *op,
     const struct node *node, struct pool *pool, struct error *err)
 {
@@ -319,6 +342,7 @@ enum status config_read_operators(struct config *config, const struct window_ope
     for (const struct node *e = node->first; e != NULL && status == ST_OK; e = e->next) {
         struct operator_instance *instance = &config->operators[config->operator_count++];
         status = read_operator(instance, op, e, pool, err);
+        if (status == ST_OK) status = check_name(config, err);
     }
     return status;
 }

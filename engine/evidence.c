@@ -1,5 +1,7 @@
 #include "engine/evidence.h"
 
+#include "schemas/signal.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -53,9 +55,9 @@ static void give_score(const struct plan *plan, const struct row *row, struct by
 static void give_signal(const struct plan *plan, const struct row *row, struct signal *signal)
 {
     double highest = -1;
-    *signal = (struct signal){.z = NAN, .p = NAN, .value = NAN, .expected = NAN, .shift = NAN};
-    signal->mean_ms =
-        row_has(row, COLUMN_LATENCY_MEAN_MS) ? row_number(row, COLUMN_LATENCY_MEAN_MS) : NAN;
+    *signal = signal_none();
+    if (row_has(row, COLUMN_LATENCY_MEAN_MS))
+        signal->mean_ms = row_number(row, COLUMN_LATENCY_MEAN_MS);
     for (uint32_t i = 0; i < plan->score_columns; i++) {
         int column = plan->score_column[i];
         struct bytes of = bytes_of(plan->columns.name[column]);

@@ -288,7 +288,7 @@ static void name_members(const struct incident *incident, struct alert *alert)
     struct member_told *order = memory_zeroed(incident->members + 1, sizeof(*order));
     memcpy(order, incident->member, incident->members * sizeof(*order));
     qsort(order, incident->members, sizeof(*order), member_compare);
-    alert->members_in_all = (uint32_t)incident->members;
+    alert->members_in_all = incident->members;
     alert->members = 0;
     for (size_t i = 0; i < incident->members && i < MEMBERS_MAX; i++) {
         alert->member[alert->members++] =

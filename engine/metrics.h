@@ -68,10 +68,11 @@ void metrics_print(struct buffer *out);
 /*
  * Readiness: each part says whether it can do its work, and if not why and what to do.
  *
- * part  a literal: "kafka", "redis", "combine"; at most READY_PARTS_MAX of them
+ * part  kept, not copied: "kafka", "redis", "combine"; at most READY_PARTS_MAX of them
  * why   copied; NULL: ready
  */
 void ready_set(const char *part, const char *why);
+void ready_drop(const char *part); /* it is no part any more */
 /*
  * `PART: ready`, or a line for each cause: `PART: STATE: where: what` of engine/trouble.h, or `PART: not
  * ready: why`. true if there are parts and all are ready.

@@ -17,7 +17,7 @@
 enum {
     BATCH = 32, /* spans whose memory is fetched at the same time */
     SLOTS_FIRST = 1 << 14,
-    CELL_GROWTH = 128, /* bytes of sketch and names to expect beside each cell */
+    CELL_GROWTH = 256, /* bytes of sketch, traces and names to expect beside each cell */
     LINE_BYTES = 64,   /* of the cache */
     AHEAD = 8,         /* cells fetched ahead in the walk of a sorted table */
 };

@@ -154,16 +154,41 @@ static enum status operator_prepare(const struct operator_instance *instance,
         why.text, instance->operator_->name);
 }
 
+/* The dimensions of all views, each once; ends with NULL. */
+static void dimensions_of(const struct plan *plan, const char **dimension)
+{
+    size_t count = 0;
+    for (uint32_t v = 0; v < plan->views; v++) {
+        for (uint32_t d = 0; d < plan->view[v].dimensions; d++) {
+            const char *name = plan->view[v].dimension[d].name;
+            size_t i = 0;
+            while (i < count && strcmp(dimension[i], name) != 0)
+                i++;
+            if (i == count) dimension[count++] = name;
+        }
+    }
+    dimension[count] = NULL;
+}
+
 static enum status operators_init(struct plan *plan, const struct config *config, struct error *err)
 {
-    int64_t windows[WINDOWS_MAX + 1] = {0};
+    int64_t windows[WINDOWS_MAX + 1] = {0}, slices[LEVELS_MAX + 1] = {0};
+    const char *dimension[VIEWS_MAX * VIEW_DIMENSIONS_MAX + 1];
     for (uint32_t i = 0; i < plan->windows; i++)
         windows[i] = plan->window[i].width_ns;
+    for (uint32_t k = 0, i = 0; k < plan->levels; k++) {
+        if (plan->level[k].history) slices[i++] = plan->level[k].width_ns;
+    }
+    dimensions_of(plan, dimension);
     struct operator_context context = {
         .columns = &plan->columns,
         .pane_ns = plan->pane_ns,
         .windows_ns = windows,
+        .slices_ns = slices,
+        .dimension = dimension,
         .score_ns = config->score_ns,
+        .lateness_ns = config->lateness_ns,
+        .series_idle_ns = config->limits.series_idle_ns,
         .sketch_scale = plan->measuring.scale,
         .thresholds = plan->measuring.thresholds,
         .threshold_ns = plan->measuring.threshold_ns,

@@ -41,6 +41,19 @@ void ready_set(const char *part, const char *why)
     pthread_mutex_unlock(&readiness.lock);
 }
 
+void ready_drop(const char *part)
+{
+    pthread_mutex_lock(&readiness.lock);
+    for (size_t i = 0; i < readiness.count; i++) {
+        if (strcmp(readiness.part[i].name, part) != 0) continue;
+        memmove(&readiness.part[i], &readiness.part[i + 1],
+            (readiness.count - i - 1) * sizeof(readiness.part[0]));
+        readiness.count--;
+        break;
+    }
+    pthread_mutex_unlock(&readiness.lock);
+}
+
 bool ready_print(struct buffer *out)
 {
     pthread_mutex_lock(&readiness.lock);

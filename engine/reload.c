@@ -57,7 +57,7 @@ static bool may_change(const char *key)
     for (size_t i = 0; i < sizeof(own_keys) / sizeof(own_keys[0]); i++) {
         if (strcmp(own_keys[i], key) == 0) return true;
     }
-    return settings_have(key) && strcmp(key, "time") != 0;
+    return settings_have(key) && !settings_fixed(key);
 }
 
 /* Every key's before and after. */
@@ -96,6 +96,7 @@ static void say(const struct option *option, void *opaque)
     const struct comparing *c = opaque;
     const char *key = option->key;
     bool may = may_change(key);
+    if (strncmp(key, "notify.", strlen("notify.")) == 0) return; /* of `weir notify` */
     if (config_same(may ? c->now : c->started, c->fresh, option)) return;
     if (may)
         log_info("reload", "changed", "key=%s", key);

@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* And every operator there is. `time` never changes, but decides whether provisional rows are said. */
-static const char *const keys[] = {"time", "quantiles", "provisional", "limits.series",
-    "limits.series_per_service", "limits.series_idle", "limits.provisional_rows"};
+/*
+ * And every operator there is. The first never change while a worker runs, but `time` decides whether
+ * provisional rows are said, and rules tell by `lateness` whether event time is behind; `max_ahead` goes
+ * with it, as neither is right without the other.
+ */
+enum { KEYS_FIXED = 3 };
+static const char *const keys[] = {"time", "lateness", "max_ahead", "quantiles", "provisional",
+    "limits.series", "limits.series_per_service", "limits.series_idle", "limits.provisional_rows"};
 
 bool settings_have(const char *key)
 {
@@ -18,6 +23,14 @@ bool settings_have(const char *key)
     }
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         if (strcmp((*op)->name, key) == 0) return true;
+    }
+    return false;
+}
+
+bool settings_fixed(const char *key)
+{
+    for (size_t i = 0; i < KEYS_FIXED; i++) {
+        if (strcmp(keys[i], key) == 0) return true;
     }
     return false;
 }

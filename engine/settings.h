@@ -20,6 +20,8 @@ struct settings {
 
 /* Whether `key` of the config is one of them. */
 bool settings_have(const char *key);
+/* Whether it is told with them, but cannot change while a worker runs. */
+bool settings_fixed(const char *key);
 
 /* Append all of them as YAML, one key a line. */
 void settings_write(const struct config *config, struct buffer *out);

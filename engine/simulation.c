@@ -8,6 +8,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/base/node.h"
+#include "engine/simulation_error.h"
 #include "engine/simulation_maker.h"
 #include "engine/simulation_queue.h"
 #include "schemas/otlp_write.h"
@@ -281,7 +282,8 @@ static void ids_write(const struct simulation_span *span, struct otlp_span *out)
 static void span_write(struct simulation *s, const struct simulation_span *span)
 {
     const struct topology_operation *operation = &s->topology->operation[span->operation];
-    struct otlp_attribute attribute[TOPOLOGY_ATTRIBUTES_MAX + 1];
+    struct otlp_attribute attribute[TOPOLOGY_ATTRIBUTES_MAX + 2];
+    struct simulation_error error;
     size_t attributes = operation->attributes;
     for (size_t i = 0; i < attributes; i++) {
         attribute[i] = operation->attribute[i];
@@ -290,6 +292,8 @@ static void span_write(struct simulation *s, const struct simulation_span *span)
         const char *peer = s->topology->service[operation->service].name;
         attribute[attributes++] = (struct otlp_attribute){bytes_of("peer.service"), bytes_of(peer)};
     }
+    if (span->failed) simulation_error_make(s->topology, span, &error);
+    if (span->failed && error.asked) attribute[attributes++] = error.code;
     char name[NAME_TEXT_BYTES];
     snprintf(name, sizeof(name), "random-%016llx",
         (unsigned long long)hash_mix(span->name, s->options.seed));
@@ -299,6 +303,8 @@ static void span_write(struct simulation *s, const struct simulation_span *span)
         .start_ns = span->start_ns,
         .end_ns = span->end_ns,
         .failed = span->failed,
+        .status_message = span->failed ? bytes_of(error.message) : (struct bytes){0},
+        .exception = span->failed && !error.asked ? &error.exception : NULL,
         .attribute = attribute,
         .attributes = attributes,
     };

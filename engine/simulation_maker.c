@@ -24,6 +24,7 @@ struct task {
 struct outcome {
     int64_t end_ns;
     bool failed;
+    uint32_t culprit; /* the operation that failed by itself */
 };
 
 static uint64_t random_id(gsl_rng *random)
@@ -136,6 +137,7 @@ static struct outcome call_waiting(struct simulation_maker *maker, struct simula
     caller.kind = KIND_CLIENT;
     caller.end_ns = outcome.end_ns;
     caller.failed = outcome.failed;
+    caller.culprit = outcome.culprit;
     maker_push(maker, caller);
     outcome.failed = outcome.failed && !call->optional;
     return outcome;
@@ -190,6 +192,7 @@ static struct outcome serve(struct simulation_maker *maker, const struct task *t
 
     uint64_t span_id = random_id(maker->random);
     struct outcome outcome = call_all(maker, task, span_id, (int64_t)fmin(own_ns, OWN_NS_MAX));
+    if (!outcome.failed) outcome.culprit = task->operation;
     outcome.failed = outcome.failed || fails;
     const struct simulation_span span = {
         .start_ns = task->start_ns,
@@ -201,6 +204,7 @@ static struct outcome serve(struct simulation_maker *maker, const struct task *t
         .service = operation->service,
         .kind = task->kind,
         .failed = outcome.failed,
+        .culprit = outcome.culprit,
     };
     maker_push(maker, span);
     return outcome;

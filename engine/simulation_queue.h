@@ -18,6 +18,7 @@ struct simulation_span {
     uint64_t name;      /* 0: the operation's; else of a random name */
     uint32_t operation; /* of the callee, on both sides */
     uint32_t service;   /* whose span it is */
+    uint32_t culprit;   /* where it failed: the operation that did so by itself */
     uint8_t kind;       /* enum span_kind */
     uint8_t deviation;  /* enum deviation; DEVIATIONS: none */
     bool failed;

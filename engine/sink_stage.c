@@ -45,6 +45,7 @@ struct feed {
     bool paused;
     bool from_start; /* what is read next is the start of its log */
     bool at_end;     /* the partition has nothing more for now */
+    bool refilling;  /* the store may say so, by us or a former owner, until it is told otherwise */
 };
 
 struct sink_stage {
@@ -100,6 +101,7 @@ static enum status store_open(struct sink_stage *s, struct error *err)
     struct store_config store = {.url = config->redis.url,
         .tls = {config->redis.ca_file, config->redis.certificate_file, config->redis.key_file},
         .prefix = config->redis.prefix,
+        .trace_link = config->trace_link,
         .timeout_ns = config->redis.timeout_ns,
         .plan = s->worker->plan->fingerprint,
         .pane_ns = config->pane_ns,
@@ -177,6 +179,7 @@ static enum status feed_place(
     enum status status = store_place(s, feed, &place, err);
     if (status != ST_OK) return status;
     feed->applied = place.applied;
+    feed->refilling = true;
     if (feed->applied >= end) {
         log_warn("sink", "the store is ahead of the log, which was made anew: refilling",
             "partition=%d applied=%" PRId64 " end=%" PRId64, feed->partition, feed->applied, end);
@@ -317,6 +320,7 @@ static enum status feed_apply(struct sink_stage *s, struct feed *feed, struct er
     struct store_batch batch = {.output = s->output,
         .count = count,
         .refill = refill,
+        .whole = feed->refilling && !refill,
         .from_start = feed->from_start,
         .prev = feed->applied,
         .last = feed->last,
@@ -337,6 +341,7 @@ static enum status feed_apply(struct sink_stage *s, struct feed *feed, struct er
     if (!refill) say_delays(s, count, batch.now_ms);
     feed->applied = feed->last;
     feed->from_start = false;
+    feed->refilling = feed->refilling && refill;
     feed_empty(feed);
     store_back(s);
     return ST_OK;
@@ -512,6 +517,16 @@ static bool has_gathered(const struct sink_stage *s)
     return false;
 }
 
+/* A refill may end where the log does, and no record comes that would say so. */
+static enum status say_whole(struct sink_stage *s, struct feed *feed, struct error *err)
+{
+    if (!feed->refilling || !feed->at_end || feed->count != 0) return ST_OK;
+    enum status status = store_redis.refilled(s->store, feed->partition, err);
+    s->store_failed = status == ST_RETRY;
+    if (status == ST_OK) feed->refilling = false;
+    return status;
+}
+
 /*
  * Ask the store whether it still holds what it did, so that one that was emptied is refilled also
  * when no row comes; that all is there is what batch mode waits for. While rows are waiting it is for
@@ -526,9 +541,10 @@ static enum status verify(struct sink_stage *s, struct error *err)
     bool drained = true;
     s->verify_ns = clock_ns() + VERIFY_MS * NS_PER_MS;
     for (size_t i = 0; i < s->feeds; i++) {
-        const struct feed *feed = &s->feed[i];
+        struct feed *feed = &s->feed[i];
         struct store_place place;
         enum status status = store_place(s, feed, &place, err);
+        if (status == ST_OK) status = say_whole(s, feed, err);
         if (status == ST_RETRY) {
             store_away(s, err);
             say_drained(s, false);

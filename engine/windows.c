@@ -133,7 +133,7 @@ static bool is_scored(const struct plan *plan, uint32_t level)
     return plan->scored && level == plan->score_level;
 }
 
-/* The row of one aligned slice; final ones of panes and of what is scored go through the operators. */
+/* The row of one aligned slice; final ones go through the operators. */
 static void slice_row(struct closing *c, struct series *series, uint32_t level, int64_t index,
     enum row_status status, const void *cell, double captured, bool said)
 {
@@ -143,8 +143,7 @@ static void slice_row(struct closing *c, struct series *series, uint32_t level, 
         .start_ns = index * width_ns, .end_ns = (index + 1) * width_ns, .status = status};
     row_fill(c, series, cell, captured, &row);
     row.scored = is_scored(c->plan, level) && status == ROW_FINAL;
-    bool stepped = status == ROW_FINAL && (level == 0 || row.scored);
-    if (stepped) operators_step(c, series, &row);
+    if (status == ROW_FINAL) operators_step(c, series, &row);
     said = said || (row.scored && is_notable(c->plan, &row));
     if (said) slice_sketch(c, level, cell, &sketch, &row);
     if (said) say_row(c, &row);
@@ -200,14 +199,14 @@ static void close_slice(struct closing *c, struct series *series, uint32_t level
         c->captured_level[level], slice != NULL);
 }
 
-/* Minimum and maximum cannot be subtracted: take them again from the slices. */
-static void sum_refold(
-    const struct closing *c, void *sum, const struct slices *slices, int64_t newest, uint32_t count)
+/* Take what cannot be subtracted again from the slices that are left. */
+static void sum_refold(const struct closing *c, void *sum, uint32_t which,
+    const struct slices *slices, int64_t newest, uint32_t count)
 {
-    cell_refold_begin(&c->plan->layout, sum, c->pool);
+    cell_refold_begin(&c->plan->layout, sum, which, c->pool);
     for (int64_t i = newest - count + 1; i <= newest; i++) {
         struct slice *slice = slices_find(slices, i);
-        if (slice != NULL) cell_refold(&c->plan->layout, sum, slice->cell, c->pool);
+        if (slice != NULL) cell_refold(&c->plan->layout, sum, which, slice->cell, c->pool);
     }
 }
 
@@ -229,20 +228,21 @@ static void roll_sum(struct closing *c, struct series *series, uint32_t w)
     struct slice *in = slices_find(slices, newest);
     struct slice *gone = slices_find(slices, newest - window->slices);
     void **sum = &series->sum[w];
+    uint32_t again = 0;
     if (in != NULL) {
         if (*sum == NULL) *sum = cell_new(&c->plan->layout, c->pool);
         cell_merge(&c->plan->layout, *sum, in->cell, c->pool);
     }
     if (gone != NULL) {
         assert(*sum != NULL);
-        cell_subtract(&c->plan->layout, *sum, gone->cell, c->pool);
+        again = cell_subtract(&c->plan->layout, *sum, gone->cell, c->pool);
     }
     if (*sum == NULL) return;
     if (!slices_within(slices, newest, window->slices)) {
         cell_free(&c->plan->layout, *sum, c->pool);
         *sum = NULL;
-    } else if (gone != NULL) {
-        sum_refold(c, *sum, slices, newest, window->slices);
+    } else if (again != 0) {
+        sum_refold(c, *sum, again, slices, newest, window->slices);
     }
 }
 

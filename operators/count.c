@@ -51,7 +51,7 @@ static void count_merge(
     c->skewed += o->skewed;
 }
 
-static void count_subtract(
+static bool count_subtract(
     const struct measuring *m, void *restrict state, const void *restrict part, struct pool *pool)
 {
     (void)m, (void)pool;
@@ -61,6 +61,7 @@ static void count_subtract(
     c->late -= p->late;
     c->too_late -= p->too_late;
     c->skewed -= p->skewed;
+    return false;
 }
 
 static void count_encode(const struct measuring *m, const void *state, struct buffer *out)

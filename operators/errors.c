@@ -28,12 +28,13 @@ static void errors_merge(
     e->failed += ((const struct errors *)other)->failed;
 }
 
-static void errors_subtract(
+static bool errors_subtract(
     const struct measuring *m, void *restrict state, const void *restrict part, struct pool *pool)
 {
     (void)m, (void)pool;
     struct errors *e = state;
     e->failed -= ((const struct errors *)part)->failed;
+    return false;
 }
 
 static void errors_encode(const struct measuring *m, const void *state, struct buffer *out)

@@ -76,7 +76,7 @@ static void latency_merge(
     sketch_merge(&l->sketch, &o->sketch, pool);
 }
 
-static void latency_subtract(
+static bool latency_subtract(
     const struct measuring *m, void *restrict state, const void *restrict part, struct pool *pool)
 {
     struct latency *l = state;
@@ -85,6 +85,7 @@ static void latency_subtract(
     for (uint32_t i = 0; i < m->thresholds; i++)
         l->within[i] -= p->within[i];
     sketch_subtract(&l->sketch, &p->sketch, pool);
+    return p->min_flipped == l->min_flipped || p->max_ns == l->max_ns;
 }
 
 static void latency_release(const struct measuring *m, void *state, struct pool *pool)
@@ -250,6 +251,7 @@ static void report_quantiles(const struct measuring *m, const struct latency *l,
 static void latency_report(const struct measuring *m, const void *state, struct row *row)
 {
     const struct latency *l = state;
+    row->latency = &l->sketch;
     row_set_integer(row, COLUMN_LATENCY_SUM_NS, l->sum_ns);
     for (uint32_t i = 0; i < m->thresholds; i++)
         row_set_integer(row, COLUMN_THRESHOLD + (int)i, l->within[i]);

@@ -61,27 +61,37 @@ void cell_merge(const struct cell_layout *layout, void *cell, const void *other,
     }
 }
 
-void cell_subtract(
+uint32_t cell_subtract(
     const struct cell_layout *layout, void *cell, const void *part, struct pool *pool)
 {
+    uint32_t again = 0;
     for (uint32_t i = 0; i < layout->count; i++) {
-        measures[i]->subtract(
-            layout->m, state_of(layout, cell, i), state_in(layout, part, i), pool);
+        void *state = state_of(layout, cell, i);
+        bool left = measures[i]->subtract(layout->m, state, state_in(layout, part, i), pool);
+        again |= (uint32_t)left << i;
     }
+    return again;
 }
 
-void cell_refold_begin(const struct cell_layout *layout, void *cell, struct pool *pool)
+static bool is_refolded(uint32_t which, uint32_t i)
+{
+    return (which >> i & 1) != 0 && measures[i]->refold != NULL;
+}
+
+void cell_refold_begin(
+    const struct cell_layout *layout, void *cell, uint32_t which, struct pool *pool)
 {
     for (uint32_t i = 0; i < layout->count; i++) {
-        if (measures[i]->refold_begin == NULL) continue;
+        if (!is_refolded(which, i)) continue;
         measures[i]->refold_begin(layout->m, state_of(layout, cell, i), pool);
     }
 }
 
-void cell_refold(const struct cell_layout *layout, void *cell, const void *slice, struct pool *pool)
+void cell_refold(const struct cell_layout *layout, void *cell, uint32_t which, const void *slice,
+    struct pool *pool)
 {
     for (uint32_t i = 0; i < layout->count; i++) {
-        if (measures[i]->refold == NULL) continue;
+        if (!is_refolded(which, i)) continue;
         measures[i]->refold(layout->m, state_of(layout, cell, i), state_in(layout, slice, i), pool);
     }
 }

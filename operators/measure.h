@@ -5,8 +5,8 @@
  *
  *   1. The zeroed state is empty.
  *   2. merge(a, b) is the state of a's spans and b's together, in any order and any grouping.
- *   3. subtract(merge(a, b), b) is a, to the bit. A measure or a part of one that has no inverse
- *      (minimum, maximum) leaves that part as it was; `refold` then merges it from the slices.
+ *   3. subtract(merge(a, b), b) is a, to the bit, or subtract says that it is not yet: what has no
+ *      inverse (minimum, maximum, traces) is left as it was, and `refold` merges it from the slices.
  *   4. encode is canonical: equal content, equal bytes. decode(encode(a)) is a.
  *
  * State is integers. What outgrows it lives in the caller's pool and is given back by `release`.
@@ -50,9 +50,10 @@ struct measure {
         struct pool *pool);
     void (*merge)(const struct measuring *m, void *restrict state, const void *restrict other,
         struct pool *pool);
-    void (*subtract)(const struct measuring *m, void *restrict state, const void *restrict part,
+    /* returns  whether `part` had given something that only a refold can take away */
+    bool (*subtract)(const struct measuring *m, void *restrict state, const void *restrict part,
         struct pool *pool);
-    /* After subtract: clear the part without an inverse, then once per remaining slice merge it. NULL: none. */
+    /* After subtract: clear what has no inverse, then once per remaining slice merge it. NULL: all has. */
     void (*refold_begin)(const struct measuring *m, void *restrict state, struct pool *pool);
     void (*refold)(const struct measuring *m, void *restrict state, const void *restrict slice,
         struct pool *pool);
@@ -89,11 +90,14 @@ void cell_free(const struct cell_layout *layout, void *cell, struct pool *pool);
 void cell_fold(
     const struct cell_layout *layout, void *cell, const struct span *span, struct pool *pool);
 void cell_merge(const struct cell_layout *layout, void *cell, const void *other, struct pool *pool);
-void cell_subtract(
+/* returns  a bit for each measure that must be folded again from what remains */
+uint32_t cell_subtract(
     const struct cell_layout *layout, void *cell, const void *part, struct pool *pool);
-void cell_refold_begin(const struct cell_layout *layout, void *cell, struct pool *pool);
-void cell_refold(
-    const struct cell_layout *layout, void *cell, const void *slice, struct pool *pool);
+/* which  bits as from cell_subtract; measures of other bits, and those that have an inverse, are left alone */
+void cell_refold_begin(
+    const struct cell_layout *layout, void *cell, uint32_t which, struct pool *pool);
+void cell_refold(const struct cell_layout *layout, void *cell, uint32_t which, const void *slice,
+    struct pool *pool);
 /* Each non-empty state as a length-delimited field numbered wire_id. */
 void cell_encode(const struct cell_layout *layout, const void *cell, struct buffer *out);
 /* One such field. ST_FATAL: no measure of this build has that number, a newer version wrote it. */

@@ -24,8 +24,12 @@ struct transition {
 struct operator_context {
     struct columns *columns; /* named so far; the operator names its own, see operator_claim */
     int64_t pane_ns;
-    const int64_t *windows_ns; /* rolling windows; ends with 0 */
-    int64_t score_ns;          /* of the slices that are scored: `score_every` */
+    const int64_t *windows_ns;    /* rolling windows; ends with 0 */
+    const int64_t *slices_ns;     /* resolutions of `history`; ends with 0; NULL: none */
+    const char *const *dimension; /* of all views, each once; ends with NULL; NULL: none */
+    int64_t score_ns;             /* of the slices that are scored: `score_every` */
+    int64_t lateness_ns;          /* how long panes wait: event time is that much behind anyway */
+    int64_t series_idle_ns;       /* a series without spans is forgotten after this; 0: never */
     uint32_t sketch_scale;
     uint32_t thresholds;
     const uint64_t *threshold_ns; /* [thresholds] ascending: COLUMN_THRESHOLD + i */
@@ -65,7 +69,8 @@ struct window_operator {
     /*
      * Advance one series by one final row.
      *
-     * row      a pane's row, or a rolling window's; an operator takes those that it was made for
+     * row      of a pane, of a slice of history, or of a rolling window; an operator takes those that
+     *          it was made for
      * out      zeroed by the caller; an operator with nothing to say leaves it alone
      * fails    never: no allocation, no I/O, no clock, so a re-run gives the same bytes
      * threads  one at a time per series
@@ -101,7 +106,8 @@ struct window_operator {
      * The operator is taken out of the config: end what `state` still says. Called until nothing
      * happens. NULL: there is nothing.
      */
-    void (*leave)(const void *self, void *state, struct transition *out);
+    void (*leave)(
+        const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 };
 
 extern const struct window_operator *const window_operators[]; /* ends with NULL */

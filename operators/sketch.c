@@ -545,6 +545,17 @@ static uint64_t rank_of(double quantile, uint64_t count)
     return rank >= (double)count ? count : (uint64_t)rank;
 }
 
+uint32_t sketch_quantile_index(const struct sketch *sketch, double quantile)
+{
+    struct walk walk;
+    uint32_t index = SKETCH_ZERO;
+    uint64_t count, rank = rank_of(quantile, sketch->count);
+    walk_begin(&walk, sketch);
+    for (uint64_t upto = 0; upto < rank && walk_next(&walk, &index, &count);)
+        upto += count;
+    return index;
+}
+
 void sketch_quantiles(const struct sketch *sketch, uint32_t scale, const double *quantile,
     uint32_t quantiles, double *ms)
 {

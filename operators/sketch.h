@@ -93,6 +93,9 @@ void sketch_encode(const struct sketch *sketch, uint32_t scale, struct buffer *o
 enum status sketch_merge_encoded(struct sketch *sketch, uint32_t scale, struct bytes encoded,
     struct pool *pool, struct error *err);
 
+/* The index of the bucket that holds the value of rank ceil(q * count); the sketch is not empty. */
+uint32_t sketch_quantile_index(const struct sketch *sketch, double quantile);
+
 /*
  * The values at some ranks, in milliseconds: for q the value of rank ceil(q * count), at least 1, as
  * the point of its bucket that is least wrong relative to either end.

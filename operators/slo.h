@@ -46,6 +46,7 @@ struct slo {
     int burn_column[BURN_BUDGET]; /* -1: not written */
     char burn_name[BURN_BUDGET][COLUMN_NAME_BYTES];
     char alert_name[SLO_SEVERITIES][SLO_ALERT_NAME_BYTES];
+    char condition[SLO_PAIRS][2 * COLUMN_NAME_BYTES + 64]; /* as alerts say it */
 };
 
 /* One of the two alerts of an objective. */
@@ -74,7 +75,8 @@ enum status slo_prepare(void *self, const struct operator_context *context, stru
 void slo_settle(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 bool slo_awake(const void *self, const void *state);
-void slo_leave(const void *self, void *state, struct transition *out);
+void slo_leave(
+    const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 
 /* The moment that is the last of a pane, or of anything that ends at `end_ns`. */
 struct burn_moment slo_moment(const struct slo *slo, int64_t end_ns);

@@ -99,9 +99,8 @@ static void turn(const struct slo *s, int severity, const struct slo_alert *aler
                 .rule = bytes_of(s->alert_name[severity]),
                 .state = (enum alert_state)alert->state,
                 .severity = bytes_of(severity_names[severity]),
-                .column = bytes_of(s->burn_name[window]),
+                .condition = bytes_of(s->condition[alert->pair]),
                 .value = slo_burn(s, ring->window[window]),
-                .threshold = s->burn[alert->pair],
                 .since_ns = alert->since_ns,
                 .at_ns = end_ns,
             },
@@ -171,8 +170,10 @@ bool slo_awake(const void *self, const void *state)
 }
 
 /* One a call, so it is called until there is nothing more. */
-void slo_leave(const void *self, void *state, struct transition *out)
+void slo_leave(
+    const void *self, void *state, const struct closing_moment *moment, struct transition *out)
 {
+    (void)moment;
     struct slo_state *now = state;
     struct burn_ring *ring = slo_ring(now);
     for (int severity = 0; severity < SLO_SEVERITIES && !out->happened; severity++) {

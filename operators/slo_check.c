@@ -154,5 +154,11 @@ enum status slo_prepare(void *self, const struct operator_context *context, stru
     if (status != ST_OK) return status;
     snprintf(s->alert_name[SLO_PAGE], SLO_ALERT_NAME_BYTES, "%s_page", s->name);
     snprintf(s->alert_name[SLO_TICKET], SLO_ALERT_NAME_BYTES, "%s_ticket", s->name);
-    return claim_columns(s, context->columns, err);
+    status = claim_columns(s, context->columns, err);
+    for (int p = 0; p < SLO_PAIRS; p++) {
+        snprintf(s->condition[p], sizeof(s->condition[p]), "%s >= %g and %s >= %g",
+            s->burn_name[slo_pairs[p].long_window], s->burn[p],
+            s->burn_name[slo_pairs[p].short_window], s->burn[p]);
+    }
+    return status;
 }

@@ -174,10 +174,11 @@ static enum status no_window(const struct cursor *c, size_t at, const struct voc
 /* `[5m]`, or nothing: `*width_ns` is 0 then. */
 static enum status take_width(struct cursor *c, int64_t *width_ns, size_t *at, struct error *err)
 {
+    struct cursor ahead = *c;
     *width_ns = 0;
-    cursor_skip(c);
     *at = c->at;
-    if (!cursor_take(c, "[")) return ST_OK;
+    if (!cursor_take(&ahead, "[")) return ST_OK;
+    *c = ahead;
     cursor_skip(c);
     *at = c->at;
     struct bytes written = cursor_take_until(c, "]");

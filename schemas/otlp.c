@@ -2,7 +2,8 @@
  * otlp_proto: OpenTelemetry traces as protobuf, read in place.
  *
  *   1. Only what a span keeps is read. All else is passed over by its length, so what is nested
- *      deeper is never entered, however deep, and is not checked either.
+ *      deeper is never entered, however deep, and is not checked either. A failed span keeps more:
+ *      see schemas/otlp_error.h.
  *   2. Fields come in any order and messages in any number of pieces: the last scalar wins, the
  *      pieces of a message add up.
  *   3. A known field number under another wire type is an unknown field, and so passed over.
@@ -13,6 +14,7 @@
  *         out of it after 0.18; it is read where scope_spans is absent, as the collector does.
  */
 #include "schemas/decoder.h"
+#include "schemas/otlp_error.h"
 #include "schemas/wire.h"
 
 #include <stdio.h>
@@ -398,6 +400,14 @@ static void attributes_clear(const struct reader *r, struct bytes *attribute)
         attribute[k] = (struct bytes){0};
 }
 
+/* What only failed spans are asked is read from the start again, so that others pay nothing for it. */
+static bool error_read(struct reader *r, struct wire wire, struct span *span)
+{
+    const uint8_t *fault = otlp_error(wire, r->out, &span->error);
+    if (fault != NULL) r->fault = fault;
+    return fault == NULL;
+}
+
 static bool span_read(struct reader *r, struct wire wire)
 {
     struct fields f = {.name = bytes_of("")};
@@ -411,7 +421,7 @@ static bool span_read(struct reader *r, struct wire wire)
     struct span *span = spans_append(r->out);
     if (span == NULL) return false;
     span_fill(r, &f, span);
-    return true;
+    return !span->failed || error_read(r, wire, span);
 }
 
 /* Spans of one scope: what they did not say themselves, the scope says, else the resource. */

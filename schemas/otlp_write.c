@@ -38,6 +38,19 @@ static bool is_root(const struct otlp_span *span)
     return memcmp(span->parent_id, none, sizeof(none)) == 0;
 }
 
+static void write_exception(struct buffer *out, const struct otlp_span *span)
+{
+    if (span->exception == NULL) return;
+    struct otlp_attribute type = {bytes_of("exception.type"), span->exception->type};
+    struct otlp_attribute message = {bytes_of("exception.message"), span->exception->message};
+    size_t event = wire_open(out, 11);
+    wire_put_fixed64(out, 1, (uint64_t)span->end_ns);
+    wire_put_bytes(out, 2, bytes_of("exception"));
+    if (type.value.size != 0) write_attribute(out, 3, &type);
+    if (message.value.size != 0) write_attribute(out, 3, &message);
+    wire_close(out, event);
+}
+
 static void write_status(struct buffer *out, const struct otlp_span *span)
 {
     if (!span->failed && span->status_message.size == 0) return;
@@ -61,6 +74,7 @@ void otlp_write_span(struct buffer *out, const struct otlp_span *span)
     wire_put_fixed64(out, 8, (uint64_t)span->end_ns);
     for (size_t i = 0; i < span->attributes; i++)
         write_attribute(out, 9, &span->attribute[i]);
+    write_exception(out, span);
     write_status(out, span);
     wire_close(out, mark);
 }

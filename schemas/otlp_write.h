@@ -19,6 +19,11 @@ struct otlp_attribute {
     struct bytes key, value; /* a string value */
 };
 
+/* An event called `exception`, at the span's end. */
+struct otlp_exception {
+    struct bytes type, message; /* either is left out where it is empty */
+};
+
 struct otlp_span {
     uint8_t trace_id[16];
     uint8_t span_id[8];
@@ -27,8 +32,9 @@ struct otlp_span {
     uint8_t kind;     /* enum span_kind */
     int64_t start_ns; /* since the Unix epoch */
     int64_t end_ns;
-    bool failed;                 /* status code ERROR; else the status is left unset */
-    struct bytes status_message; /* written where it is not empty */
+    bool failed;                            /* status code ERROR; else the status is left unset */
+    struct bytes status_message;            /* written where it is not empty */
+    const struct otlp_exception *exception; /* NULL: none */
     const struct otlp_attribute *attribute;
     size_t attributes;
 };

@@ -1,7 +1,9 @@
 #include "schemas/row.h"
 
+#include "schemas/exemplar.h"
 #include "schemas/format.h"
 #include "schemas/series_name.h"
+#include "schemas/signal.h"
 #include "schemas/wire.h"
 
 #include <stdio.h>
@@ -18,7 +20,10 @@ enum {
     ROW_COLUMN,
     ROW_SKETCH,
     ROW_RECORD_MS,
-    ROW_SENT_MS
+    ROW_SENT_MS,
+    ROW_EXEMPLAR,
+    ROW_ERROR_KIND,
+    ROW_ERRORS_ELSE
 };
 enum {
     ALERT_ID = 1,
@@ -26,19 +31,30 @@ enum {
     ALERT_SERIES,
     ALERT_STATE,
     ALERT_SEVERITY,
-    ALERT_COLUMN,
+    ALERT_COLUMN, /* read as the condition, never written: see schemas/row.proto */
     ALERT_VALUE,
-    ALERT_THRESHOLD,
-    ALERT_SINCE_NS,
+    ALERT_SINCE_NS = 9,
     ALERT_AT_NS,
-    ALERT_SENT_MS
+    ALERT_SENT_MS,
+    ALERT_CONDITION,
+    ALERT_LABELS,
+    ALERT_ANNOTATIONS,
+    ALERT_SIGNAL,
+    ALERT_EXEMPLAR,
+    ALERT_ERROR_KIND,
+    ALERT_ERRORS_ELSE,
+    ALERT_TOGETHER,
+    ALERT_CHANGED,
+    ALERT_MEMBER,
+    ALERT_MEMBERS
 };
 
 enum {
     ROWS_VERSION = 1,
     ROW_SKETCH_BYTES_MAX =
-        256 << 10,         /* one is some 500 bytes; scale 7 filled end to end is 80 kB */
-    ALERT_TEXT_MAX = 1024, /* a rule name, a severity, a column */
+        256 << 10,              /* one is some 500 bytes; scale 7 filled end to end is 80 kB */
+    ALERT_TEXT_MAX = 4096,      /* a rule name, a severity, a condition */
+    ALERT_JSON_MAX = 256 << 10, /* labels, annotations */
 };
 
 const char *const row_status_name[] = {"provisional", "final", "revised"};
@@ -92,6 +108,11 @@ void row_encode(
     if (row->sketch.size != 0) wire_put_bytes(out, ROW_SKETCH, row->sketch);
     if (row->record_ms != 0) wire_put_sint(out, ROW_RECORD_MS, row->record_ms);
     if (row->sent_ms != 0) wire_put_sint(out, ROW_SENT_MS, row->sent_ms);
+    for (uint32_t i = 0; i < row->exemplars; i++)
+        exemplar_encode(&row->exemplar[i], ROW_EXEMPLAR, out);
+    for (uint32_t i = 0; i < row->error_kinds; i++)
+        error_kind_encode(&row->error_kind[i], ROW_ERROR_KIND, out);
+    if (row->errors_else != 0) wire_put_uint(out, ROW_ERRORS_ELSE, row->errors_else);
     wire_close(out, mark);
 }
 
@@ -103,17 +124,38 @@ void alert_encode(const struct alert *alert, uint64_t plan, struct buffer *out)
     wire_put_bytes(out, ALERT_SERIES, alert->series);
     wire_put_uint(out, ALERT_STATE, alert->state);
     wire_put_bytes(out, ALERT_SEVERITY, alert->severity);
-    wire_put_bytes(out, ALERT_COLUMN, alert->column);
     wire_put_double(out, ALERT_VALUE, alert->value);
-    wire_put_double(out, ALERT_THRESHOLD, alert->threshold);
     wire_put_sint(out, ALERT_SINCE_NS, alert->since_ns);
     wire_put_sint(out, ALERT_AT_NS, alert->at_ns);
     if (alert->sent_ms != 0) wire_put_sint(out, ALERT_SENT_MS, alert->sent_ms);
+    wire_put_bytes(out, ALERT_CONDITION, alert->condition);
+    if (alert->labels.size != 0) wire_put_bytes(out, ALERT_LABELS, alert->labels);
+    if (alert->annotations.size != 0) wire_put_bytes(out, ALERT_ANNOTATIONS, alert->annotations);
+    if (alert->signal.name.size != 0) signal_encode(&alert->signal, ALERT_SIGNAL, out);
+    for (uint32_t i = 0; i < alert->exemplars; i++)
+        exemplar_encode(&alert->exemplar[i], ALERT_EXEMPLAR, out);
+    for (uint32_t i = 0; i < alert->error_kinds; i++)
+        error_kind_encode(&alert->error_kind[i], ALERT_ERROR_KIND, out);
+    if (alert->errors_else != 0) wire_put_uint(out, ALERT_ERRORS_ELSE, alert->errors_else);
+    if (alert->together) wire_put_uint(out, ALERT_TOGETHER, 1);
+    if (alert->changed) wire_put_uint(out, ALERT_CHANGED, 1);
+    for (uint32_t i = 0; i < alert->members; i++)
+        member_encode(&alert->member[i], ALERT_MEMBER, out);
+    if (alert->members_in_all != 0) wire_put_uint(out, ALERT_MEMBERS, alert->members_in_all);
     wire_close(out, mark);
 }
 
 /* What a field's type must be, and where its value goes: one line a field in the tables below. */
-enum slot_type { SLOT_TIME, SLOT_FLAG, SLOT_ENUM, SLOT_NUMBER, SLOT_BYTES, SLOT_ID };
+enum slot_type {
+    SLOT_NONE = 0,
+    SLOT_TIME,
+    SLOT_COUNT,
+    SLOT_FLAG,
+    SLOT_ENUM,
+    SLOT_NUMBER,
+    SLOT_BYTES,
+    SLOT_ID
+};
 
 struct slot {
     enum slot_type type;
@@ -131,11 +173,17 @@ static enum wire_type slot_wire(enum slot_type type)
 static bool slot_fill(const struct slot *slot, const struct wire_field *field, void *into)
 {
     void *to = (char *)into + slot->offset;
+    if (slot->type == SLOT_NONE) return true; /* a number that is no more */
     if (field->type != slot_wire(slot->type)) return false;
     switch (slot->type) {
+    case SLOT_NONE:
+        break;
     case SLOT_TIME:
         *(int64_t *)to = wire_zigzag(field->value);
         return *(int64_t *)to >= 0;
+    case SLOT_COUNT:
+        *(uint64_t *)to = field->value;
+        return true;
     case SLOT_FLAG:
         *(bool *)to = field->value != 0;
         return true;
@@ -166,6 +214,7 @@ static const struct slot row_slots[] = {
     [ROW_SKETCH] = {SLOT_BYTES, offsetof(struct row, sketch), ROW_SKETCH_BYTES_MAX},
     [ROW_RECORD_MS] = {SLOT_TIME, offsetof(struct row, record_ms), 0},
     [ROW_SENT_MS] = {SLOT_TIME, offsetof(struct row, sent_ms), 0},
+    [ROW_ERRORS_ELSE] = {SLOT_COUNT, offsetof(struct row, errors_else), 0},
 };
 
 static const struct slot alert_slots[] = {
@@ -174,12 +223,18 @@ static const struct slot alert_slots[] = {
     [ALERT_SERIES] = {SLOT_BYTES, offsetof(struct alert, series), SERIES_BYTES_MAX},
     [ALERT_STATE] = {SLOT_ENUM, offsetof(struct alert, state), ALERT_RESOLVED},
     [ALERT_SEVERITY] = {SLOT_BYTES, offsetof(struct alert, severity), ALERT_TEXT_MAX},
-    [ALERT_COLUMN] = {SLOT_BYTES, offsetof(struct alert, column), ALERT_TEXT_MAX},
+    [ALERT_COLUMN] = {SLOT_BYTES, offsetof(struct alert, condition), ALERT_TEXT_MAX},
     [ALERT_VALUE] = {SLOT_NUMBER, offsetof(struct alert, value), 0},
-    [ALERT_THRESHOLD] = {SLOT_NUMBER, offsetof(struct alert, threshold), 0},
     [ALERT_SINCE_NS] = {SLOT_TIME, offsetof(struct alert, since_ns), 0},
     [ALERT_AT_NS] = {SLOT_TIME, offsetof(struct alert, at_ns), 0},
     [ALERT_SENT_MS] = {SLOT_TIME, offsetof(struct alert, sent_ms), 0},
+    [ALERT_CONDITION] = {SLOT_BYTES, offsetof(struct alert, condition), ALERT_TEXT_MAX},
+    [ALERT_LABELS] = {SLOT_BYTES, offsetof(struct alert, labels), ALERT_JSON_MAX},
+    [ALERT_ANNOTATIONS] = {SLOT_BYTES, offsetof(struct alert, annotations), ALERT_JSON_MAX},
+    [ALERT_ERRORS_ELSE] = {SLOT_COUNT, offsetof(struct alert, errors_else), 0},
+    [ALERT_TOGETHER] = {SLOT_FLAG, offsetof(struct alert, together), 0},
+    [ALERT_CHANGED] = {SLOT_FLAG, offsetof(struct alert, changed), 0},
+    [ALERT_MEMBERS] = {SLOT_COUNT, offsetof(struct alert, members_in_all), 0},
 };
 _Static_assert(sizeof(enum row_status) == sizeof(unsigned), "slot_fill writes enums as unsigned");
 _Static_assert(sizeof(enum alert_state) == sizeof(unsigned), "slot_fill writes enums as unsigned");
@@ -210,18 +265,49 @@ static bool column_decode(struct wire wire, struct column_value *column)
 
 static bool row_field(const struct wire *wire, const struct wire_field *field, struct output *out)
 {
-    if (field->number != ROW_COLUMN) {
-        if (field->number >= sizeof(row_slots) / sizeof(row_slots[0])) return true;
-        return slot_fill(&row_slots[field->number], field, &out->row);
-    }
-    if (field->type != WIRE_BYTES || out->columns == COLUMN_COUNT) return false;
-    return column_decode(wire_inside(wire, field->bytes), &out->column[out->columns++]);
+    struct row *row = &out->row;
+    if (field->number >= sizeof(row_slots) / sizeof(row_slots[0])) return true;
+    if (field->number != ROW_COLUMN && field->number != ROW_EXEMPLAR &&
+        field->number != ROW_ERROR_KIND)
+        return slot_fill(&row_slots[field->number], field, row);
+
+    if (field->type != WIRE_BYTES) return false;
+    struct wire inside = wire_inside(wire, field->bytes);
+    if (field->number == ROW_EXEMPLAR)
+        return row->exemplars < EXEMPLARS_MAX &&
+               exemplar_decode(inside, &row->exemplar[row->exemplars++]);
+    if (field->number == ROW_ERROR_KIND)
+        return row->error_kinds < ERROR_KINDS_MAX &&
+               error_kind_decode(inside, &row->error_kind[row->error_kinds++]);
+    return out->columns < COLUMN_COUNT && column_decode(inside, &out->column[out->columns++]);
 }
 
-static bool alert_field(const struct wire_field *field, struct alert *alert)
+static bool alert_message(struct wire wire, uint32_t number, struct alert *alert)
+{
+    switch (number) {
+    case ALERT_SIGNAL:
+        return signal_decode(wire, &alert->signal);
+    case ALERT_EXEMPLAR:
+        return alert->exemplars < EXEMPLARS_MAX &&
+               exemplar_decode(wire, &alert->exemplar[alert->exemplars++]);
+    case ALERT_ERROR_KIND:
+        return alert->error_kinds < ERROR_KINDS_MAX &&
+               error_kind_decode(wire, &alert->error_kind[alert->error_kinds++]);
+    default:
+        return alert->members < MEMBERS_MAX &&
+               member_decode(wire, &alert->member[alert->members++]);
+    }
+}
+
+static bool alert_field(
+    const struct wire *wire, const struct wire_field *field, struct alert *alert)
 {
     if (field->number >= sizeof(alert_slots) / sizeof(alert_slots[0])) return true;
-    return slot_fill(&alert_slots[field->number], field, alert);
+    bool message = (field->number >= ALERT_SIGNAL && field->number <= ALERT_ERROR_KIND) ||
+                   field->number == ALERT_MEMBER;
+    if (!message) return slot_fill(&alert_slots[field->number], field, alert);
+    if (field->type != WIRE_BYTES) return false;
+    return alert_message(wire_inside(wire, field->bytes), field->number, alert);
 }
 
 static bool row_is_whole(const struct row *row)
@@ -251,7 +337,8 @@ static enum status body_decode(
     int more;
     out->is_alert = body->number == OUTPUT_ALERT;
     while ((more = wire_next(&wire, &field)) > 0) {
-        bool ok = out->is_alert ? alert_field(&field, &out->alert) : row_field(&wire, &field, out);
+        bool ok =
+            out->is_alert ? alert_field(&wire, &field, &out->alert) : row_field(&wire, &field, out);
         if (!ok) return malformed(&wire, "field", err);
     }
     if (more < 0) return malformed(&wire, "field", err);
@@ -290,7 +377,7 @@ enum status output_decode(struct bytes record, struct output *out, struct error 
     struct wire_field body = {0};
     out->columns = 0;
     out->row = (struct row){0};
-    out->alert = (struct alert){0};
+    out->alert = (struct alert){.signal = signal_none()};
 
     enum status status = head_decode(wire, out, &body, err);
     if (status != ST_OK) return status;

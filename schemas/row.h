@@ -155,12 +155,13 @@ struct alert {
     struct bytes series;
     enum alert_state state; /* ALERT_FIRING or ALERT_RESOLVED */
     struct bytes severity;
-    struct bytes column;
-    double value; /* of the column at the transition; NaN when it has none */
-    double threshold;
-    int64_t since_ns; /* event time from which the condition held */
-    int64_t at_ns;    /* event time of the transition: the end of the pane */
-    int64_t sent_ms;  /* as in struct row */
+    struct bytes condition; /* of the rule, as written */
+    double value;        /* the condition's first value at the transition; NaN when it has none */
+    int64_t since_ns;    /* event time from which the condition held */
+    int64_t at_ns;       /* event time of the transition: the end of the pane */
+    int64_t sent_ms;     /* as in struct row */
+    struct bytes labels; /* a JSON object of texts; empty: none */
+    struct bytes annotations; /* likewise */
     struct signal signal;
     struct exemplar exemplar[EXEMPLARS_MAX];
     uint32_t exemplars;
@@ -171,7 +172,7 @@ struct alert {
     bool changed;  /* firing before: its members are others now */
     struct member member[MEMBERS_MAX]; /* the likely cause first */
     uint32_t members;
-    uint32_t members_in_all;
+    uint64_t members_in_all;
 };
 
 /* One record of the rows topic, as read back: everything borrows from the record. */

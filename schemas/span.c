@@ -1,6 +1,8 @@
 #include "schemas/span.h"
 
+#include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "schemas/mask.h"
 
 #include <stdlib.h>
 
@@ -52,4 +54,30 @@ struct span *spans_append(struct spans *spans)
         spans->attribute[span->attributes + k] = (struct bytes){0};
     spans->count++;
     return span;
+}
+
+uint64_t span_error_hash(struct bytes type, struct bytes message)
+{
+    uint8_t both[2 * MASK_BYTES_MAX + 1];
+    size_t size = 0;
+    if (type.size != 0) memcpy(both, type.data, type.size);
+    size += type.size;
+    both[size++] = 0;
+    if (message.size != 0) memcpy(both + size, message.data, message.size);
+    return hash_stable((struct bytes){both, size + message.size});
+}
+
+const struct span_error *spans_error(struct spans *spans, struct bytes type, struct bytes message)
+{
+    uint8_t masked[2 * MASK_BYTES_MAX];
+    size_t type_size = mask_nothing(type, masked);
+    size_t message_size = mask_literals(message, masked + type_size);
+    if (type_size + message_size == 0) return NULL;
+
+    struct span_error *error = pool_take(&spans->text, sizeof(*error) + type_size + message_size);
+    uint8_t *text = memcpy(error + 1, masked, type_size + message_size);
+    error->type = (struct bytes){text, type_size};
+    error->message = (struct bytes){text + type_size, message_size};
+    error->hash = span_error_hash(error->type, error->message);
+    return error;
 }

@@ -50,6 +50,13 @@ enum span_verdict { /* combine's, against the partition's clock as it was before
     SPAN_TOO_LATE, /* counted in the arrival pane's completeness, never folded */
 };
 
+/* Why a span failed, so that failures of one kind are equal. Both texts are MASK_BYTES_MAX at most. */
+struct span_error {
+    uint64_t hash;        /* of both, stable: see span_error_hash */
+    struct bytes type;    /* exception type, or a code; empty where it says neither */
+    struct bytes message; /* with its literals masked */
+};
+
 struct span {
     struct bytes service; /* service.name, "unknown_service" when absent; points into the message */
     struct bytes operation;  /* span name; points into the message */
@@ -65,6 +72,8 @@ struct span {
     bool skewed;             /* ended after its record's timestamp + skew; set by combine */
     int64_t pane;            /* the pane it is counted in; set by combine */
     uint64_t late_by;        /* SPAN_LATE: arrival pane - pane; set by combine */
+    /* In spans->text; NULL where it did not fail, or says nothing of it. */
+    const struct span_error *error;
 };
 
 /* The attribute keys a decoder looks for: span first, then scope, then resource; the first found wins. */
@@ -80,7 +89,7 @@ struct spans {
     uint32_t capacity;               /* grown by the decoder, never past SPANS_MAX */
     const struct projection *wanted; /* the caller's; NULL: no attributes */
     struct bytes *attribute;         /* [capacity * wanted->count]; data NULL: absent */
-    struct pool text;                /* values written out as text (numbers, booleans) */
+    struct pool text;                /* values written out as text (numbers, booleans), errors */
     uint32_t dropped[DROP_COUNT];    /* spans of this message not taken, by reason */
     enum refusal refusal;            /* of this message, where it was not taken */
     int64_t refused_at;              /* byte where reading it stopped; -1: none in particular */
@@ -90,5 +99,16 @@ void spans_reset(struct spans *spans); /* empty, room kept */
 void spans_release(struct spans *spans);
 /* Room for one more span and its attributes (set to absent), or NULL at SPANS_MAX. */
 struct span *spans_append(struct spans *spans);
+
+/*
+ * What a failed span says of it, masked by schemas/mask.h.
+ *
+ * type, message  as they were sent, borrowed for the call
+ * returns        good until spans_reset; NULL where both are empty
+ */
+const struct span_error *spans_error(struct spans *spans, struct bytes type, struct bytes message);
+
+/* XXH3 over the type, a zero byte and the message. Kinds are ordered by it, so it never changes. */
+uint64_t span_error_hash(struct bytes type, struct bytes message);
 
 #endif

@@ -30,6 +30,7 @@ static void redis_close(void *self)
     redis_link_release(&store->link);
     buffer_release(&store->key);
     free((char *)store->config.prefix);
+    free((char *)store->config.trace_link);
     free((char *)store->config.tls.ca);
     free((char *)store->config.tls.certificate);
     free((char *)store->config.tls.key);
@@ -49,6 +50,7 @@ static enum status redis_open(void **self, const struct store_config *config, st
     store->config = *config;
     store->config.url = NULL; /* it may hold a password */
     store->config.prefix = memory_text(config->prefix, strlen(config->prefix));
+    store->config.trace_link = copy(config->trace_link == NULL ? "" : config->trace_link);
     store->config.tls = (struct tls_files){
         copy(config->tls.ca), copy(config->tls.certificate), copy(config->tls.key)};
     struct store_history *history = memory_zeroed(config->histories + 1, sizeof(*history));
@@ -159,22 +161,35 @@ static enum status redis_place(
     return status;
 }
 
-static enum status redis_forget(void *self, int32_t partition, struct error *err)
+/* Take one field from the places. */
+static enum status place_drop(
+    struct redis_store *store, const char *field, const char *doing, struct error *err)
 {
-    struct redis_store *store = self;
     struct redis_link *link = &store->link;
     enum status status = redis_link_connect(link, err);
     if (status != ST_OK) return status;
 
     redis_link_text(link, "HDEL");
     redis_link_bytes(link, key_of(store, "applied"));
-    redis_link_number(link, partition);
+    redis_link_text(link, field);
     redis_link_end(link);
     redisReply *reply = NULL;
     status = redis_link_send(link, err);
-    if (status == ST_OK) status = redis_link_reply(link, "forget its place", &reply, err);
+    if (status == ST_OK) status = redis_link_reply(link, doing, &reply, err);
     if (status == ST_OK) freeReplyObject(reply);
     return status;
+}
+
+static enum status redis_forget(void *self, int32_t partition, struct error *err)
+{
+    char field[16];
+    snprintf(field, sizeof(field), "%d", partition);
+    return place_drop(self, field, "forget its place", err);
+}
+
+static enum status redis_refilled(void *self, int32_t partition, struct error *err)
+{
+    return place_drop(self, redis_refill_field(partition).text, "note that it is refilled", err);
 }
 
 static void put_script(
@@ -192,7 +207,7 @@ static void put_script(
     redis_link_number(link, records->last);
     redis_link_text(link, records->from_start ? store->mark : "");
     if (store->described != link->connections) redis_batch_about(&store->batch);
-    redis_batch_put(&store->batch, records);
+    redis_batch_put(&store->batch, partition, records);
     redis_link_end(link);
 }
 
@@ -233,6 +248,7 @@ const struct store store_redis = {
     .place = redis_place,
     .apply = redis_apply,
     .forget = redis_forget,
+    .refilled = redis_refilled,
     .trouble = redis_trouble,
     .close = redis_close,
 };

@@ -175,9 +175,15 @@ static void put_alert_event(
 {
     struct redis_link *link = batch->link;
     uint64_t entries = batch->config->alerts_max == 0 ? 1 : batch->config->alerts_max;
-    char value[32] = "", threshold[32];
+    char value[32] = "";
     if (!isnan(alert->value)) snprintf(value, sizeof(value), "%.17g", alert->value);
-    snprintf(threshold, sizeof(threshold), "%.17g", alert->threshold);
+    size_t errors, members;
+    buffer_reset(&batch->value);
+    row_json_exemplars(alert->exemplar, alert->exemplars, batch->config->trace_link, &batch->value);
+    errors = batch->value.size;
+    row_json_error_kinds(alert->error_kind, alert->error_kinds, &batch->value);
+    members = batch->value.size;
+    row_json_members(alert, &batch->value);
     const struct {
         const char *name;
         struct bytes value;
@@ -187,9 +193,13 @@ static void put_alert_event(
         {"series", alert->series},
         {"state", bytes_of(alert_state_name[alert->state])},
         {"severity", alert->severity},
-        {"column", alert->column},
+        {"condition", alert->condition},
         {"value", bytes_of(value)},
-        {"threshold", bytes_of(threshold)},
+        {"labels", row_json_object(alert->labels)},
+        {"annotations", row_json_object(alert->annotations)},
+        {"exemplars", {batch->value.data, errors}},
+        {"errors", {batch->value.data + errors, members - errors}},
+        {"members", {batch->value.data + members, batch->value.size - members}},
     };
     int count = sizeof(fields) / sizeof(fields[0]);
 
@@ -216,7 +226,7 @@ static void put_alert_event(
 static void put_alert(
     struct redis_batch *batch, const struct store_batch *records, const struct alert *alert)
 {
-    put_alert_event(batch, records, alert);
+    if (!alert->changed) put_alert_event(batch, records, alert); /* it fires on, with others */
     redis_key(&batch->key, batch->config->prefix, "alerts:active", (struct bytes){0});
     if (alert->state != ALERT_FIRING) {
         begin(batch, 3, "HDEL");
@@ -224,7 +234,7 @@ static void put_alert(
         return;
     }
     buffer_reset(&batch->value);
-    row_json_alert(alert, &batch->value);
+    row_json_alert(alert, batch->config->trace_link, &batch->value);
     begin(batch, 4, "HSET");
     redis_link_text(batch->link, alert->id);
     redis_link_bytes(batch->link, buffer_bytes(&batch->value));
@@ -245,9 +255,21 @@ static bool is_superseded(
     return false;
 }
 
-void redis_batch_put(struct redis_batch *batch, const struct store_batch *records)
+/* HDEL goes last: a full server lets a script go on that has written, and HDEL it never refuses. */
+static void put_refill(
+    struct redis_batch *batch, int32_t partition, const struct store_batch *records)
+{
+    redis_key(&batch->key, batch->config->prefix, "applied", (struct bytes){0});
+    begin(batch, records->refill ? 4 : 3, records->refill ? "HSET" : "HDEL");
+    redis_link_text(batch->link, redis_refill_field(partition).text);
+    if (records->refill) redis_link_text(batch->link, "1");
+}
+
+void redis_batch_put(
+    struct redis_batch *batch, int32_t partition, const struct store_batch *records)
 {
     const struct row *last = NULL;
+    if (records->refill) put_refill(batch, partition, records);
     for (size_t i = 0; i < records->count; i++) {
         const struct output *output = &records->output[i];
         const struct row *row = &output->row;
@@ -265,6 +287,7 @@ void redis_batch_put(struct redis_batch *batch, const struct store_batch *record
     }
     redis_key(&batch->key, batch->config->prefix, "alerts:active", (struct bytes){0});
     put_keep(batch, batch->keep_ms);
+    if (records->whole) put_refill(batch, partition, records);
 }
 
 /* `10s=1h 1m=1d`, or of those with sketches only `1m`. */
@@ -290,7 +313,7 @@ void redis_batch_about(struct redis_batch *batch)
 {
     const struct store_config *config = batch->config;
     redis_key(&batch->key, config->prefix, "about", (struct bytes){0});
-    begin(batch, 14, "HSET");
+    begin(batch, 16, "HSET");
     buffer_reset(&batch->value);
     buffer_print(&batch->value, "%d", REDIS_LAYOUT_VERSION);
     about_field(batch, "version");
@@ -307,4 +330,7 @@ void redis_batch_about(struct redis_batch *batch)
     buffer_reset(&batch->value);
     buffer_print(&batch->value, "%u", config->sketch_scale);
     about_field(batch, "sketch_scale");
+    buffer_reset(&batch->value);
+    buffer_print(&batch->value, "%s", config->trace_link == NULL ? "" : config->trace_link);
+    about_field(batch, "trace_link");
 }

@@ -22,8 +22,9 @@ void redis_batch_init(
     struct redis_batch *batch, const struct store_config *config, struct redis_link *link);
 void redis_batch_release(struct redis_batch *batch);
 
-/* Append the commands for every record of `records`, and for the indexes. */
-void redis_batch_put(struct redis_batch *batch, const struct store_batch *records);
+/* Append the commands for every record of `records`, for the indexes, and whether it is a refill. */
+void redis_batch_put(
+    struct redis_batch *batch, int32_t partition, const struct store_batch *records);
 
 /* Append the command that describes the layout to its readers. */
 void redis_batch_about(struct redis_batch *batch);

@@ -3,6 +3,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
 
+#include <stdio.h>
+
 struct bytes redis_key(
     struct buffer *scratch, const char *prefix, const char *kind, struct bytes name)
 {
@@ -29,4 +31,11 @@ int64_t redis_bucket_ms(int64_t start_ms, int64_t resolution_ns)
 {
     int64_t span_ms = resolution_ns / NS_PER_MS * REDIS_BUCKET_SLICES;
     return span_ms == 0 ? start_ms : start_ms - start_ms % span_ms;
+}
+
+struct redis_field redis_refill_field(int32_t partition)
+{
+    struct redis_field field;
+    snprintf(field.text, sizeof(field.text), REDIS_REFILL_FIELD "%d", partition);
+    return field;
 }

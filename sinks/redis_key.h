@@ -24,6 +24,16 @@ struct bytes redis_key(
 struct bytes redis_key_bucket(struct buffer *scratch, const char *prefix, const char *kind,
     int64_t resolution_ns, struct bytes series, int64_t bucket_ms);
 
+/*
+ * The field of `<prefix>:applied` that stands there while a partition is refilled: until then what fires
+ * is what fired at the place in the log that it has come to.
+ */
+struct redis_field {
+    char text[32];
+};
+struct redis_field redis_refill_field(int32_t partition);
+#define REDIS_REFILL_FIELD "refill:" /* and the partition */
+
 /* When the bucket begins that holds the slice beginning at `start_ms`, which is not negative. */
 int64_t redis_bucket_ms(int64_t start_ms, int64_t resolution_ns);
 

@@ -78,7 +78,8 @@ enum status redis_link_send(struct redis_link *link, struct error *err) MUST_USE
  *
  * doing    what was asked, for the text: "read the rows"
  * reply    the caller's, freed by freeReplyObject; NULL on any status but ST_OK
- * returns  ST_OK; ST_RETRY, no answer, or the server cannot now; ST_FATAL, it will never
+ * returns  ST_OK; ST_RETRY, no answer, or the server cannot now; ST_LOST, a consumer group is not
+ *          there; ST_SKIP, one that was to be made is; ST_FATAL, it will never
  */
 enum status redis_link_reply(
     struct redis_link *link, const char *doing, redisReply **reply, struct error *err) MUST_USE;

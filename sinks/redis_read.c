@@ -301,6 +301,15 @@ static long small_number(struct bytes text)
     return next_word(&text, digits, sizeof(digits)) ? strtol(digits, NULL, 10) : 0;
 }
 
+/* What is shown to people as a link is looked at again, wherever it comes from. */
+static void parse_trace_link(struct bytes text, struct read_about *about)
+{
+    const char *why;
+    if (text.size == 0 || text.size > TRACE_LINK_BYTES_MAX) return;
+    memcpy(about->trace_link, text.data, text.size); /* zeroed behind it */
+    if (!trace_link_is_good(about->trace_link, &why)) about->trace_link[0] = '\0';
+}
+
 enum status redis_read_about(struct redis_read *read, struct read_about *about, struct error *err)
 {
     struct read_list list = {0};
@@ -320,6 +329,7 @@ enum status redis_read_about(struct redis_read *read, struct read_about *about, 
     if (next_word(&pane_text, pane, sizeof(pane))) (void)duration_parse(pane, &about->pane_ns);
     parse_history(value_of(&list, "history"), about);
     parse_sketches(value_of(&list, "sketches"), about);
+    parse_trace_link(value_of(&list, "trace_link"), about);
 out:
     read_list_release(&list);
     return status;

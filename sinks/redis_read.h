@@ -14,6 +14,7 @@
 #include "engine/base/bytes.h"
 #include "engine/base/error.h"
 #include "engine/base/pool.h"
+#include "engine/base/trace_link.h"
 #include "sinks/tls_files.h"
 
 enum {
@@ -54,6 +55,7 @@ struct read_about {
         int64_t retain_ns;
         bool sketches;
     } history[READ_HISTORIES_MAX];
+    char trace_link[TRACE_LINK_BYTES_MAX + 1]; /* a good one; "": none */
 };
 
 /* Connect. `tls` and its texts must outlive `read`; NULL: no files. */

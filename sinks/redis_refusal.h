@@ -10,7 +10,8 @@
  * Turn an error reply into a status, and note the link's trouble.
  *
  * doing    what was asked: "apply rows"
- * returns  ST_RETRY, it cannot now; ST_FATAL, it never will as it is set up
+ * returns  ST_RETRY, it cannot now; ST_LOST, a consumer group is not there; ST_SKIP, one that was to be
+ *          made is; ST_FATAL, it never will as it is set up
  */
 enum status redis_refusal(
     struct redis_link *link, const char *doing, const char *reply, struct error *err) MUST_USE;

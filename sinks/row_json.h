@@ -15,7 +15,21 @@
 void row_json(const struct output *output, int64_t now_ms, struct buffer *out);
 
 /* Append an alert as it stands among the active ones. */
-void row_json_alert(const struct alert *alert, struct buffer *out);
+void row_json_alert(const struct alert *alert, const char *trace_link, struct buffer *out);
+/* Append the series that fire together as an array of {"series","signal","z","p","value","expected"}. */
+void row_json_members(const struct alert *alert, struct buffer *out);
+/* `json` where it is an object, else an empty one: an alert's labels come from a topic. */
+struct bytes row_json_object(struct bytes json);
+
+/*
+ * Append traces as an array of {"trace_id","kind","duration_ms"}, and "link" where there is one.
+ *
+ * trace_link  the template, as of engine/base/trace_link.h; empty: without links
+ */
+void row_json_exemplars(const struct exemplar *exemplar, uint32_t exemplars, const char *trace_link,
+    struct buffer *out);
+/* Append error kinds as an array of {"type","message","count","trace_id"}. */
+void row_json_error_kinds(const struct error_kind *kind, uint32_t kinds, struct buffer *out);
 
 /* The same as those of engine/base/json.h. */
 static inline void row_json_number(double number, struct buffer *out)

@@ -28,7 +28,8 @@ struct store_config {
     const char *url; /* as sinks/redis_address.h has it */
     struct tls_files tls;
     const char *prefix;
-    int64_t timeout_ns; /* of one command */
+    const char *trace_link; /* as engine/base/trace_link.h has it; NULL or empty: none */
+    int64_t timeout_ns;     /* of one command */
     uint64_t
         plan; /* fingerprint; a store filled under another one answers ST_LOST until refilled */
     int64_t pane_ns; /* the plan's: closed panes are shown among the newest rows too; 0: none */
@@ -52,6 +53,7 @@ struct store_batch {
     const struct output *output; /* in log order */
     size_t count;
     bool refill; /* below what was once applied: alert transitions are marked refilled */
+    bool whole;  /* the first after that: what fires and what is applied agree again */
     bool
         from_start; /* the first of its log: what was thrown away before does not matter any more */
     int64_t prev;   /* offset of the last record sent before this batch; -1: none */
@@ -82,6 +84,11 @@ struct store {
 
     /* Hold nothing of `partition`: its log was made anew, and offsets start again. */
     enum status (*forget)(void *self, int32_t partition, struct error *err);
+
+    /*
+     * A refill of `partition` is over and no record follows: as the first batch after it would say.
+     */
+    enum status (*refilled)(void *self, int32_t partition, struct error *err);
 
     /* Why the newest call gave ST_RETRY or ST_FATAL. */
     enum store_trouble (*trouble)(const void *self);

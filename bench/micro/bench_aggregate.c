@@ -150,7 +150,8 @@ static void bench_open(struct bench *b, uint32_t series)
     *b = (struct bench){.from_ns = CORPUS_FROM_NS,
         .read = {.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE},
         .told = {.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE}};
-    corpus_make(&b->corpus, series * SPANS_A_SERIES / CORPUS_MESSAGE_SPANS, series);
+    corpus_make(
+        &b->corpus, series * SPANS_A_SERIES / CORPUS_MESSAGE_SPANS, series, CORPUS_FAILED_ONCE_IN);
     must(config_load(&b->config, NULL, settings, &err), "config", &err);
     must(plan_init(&b->plan, &b->config, &err), "plan", &err);
     b->combine = combine_new(&b->plan, decoder_find("otlp_proto"), b->config.memory, 1);

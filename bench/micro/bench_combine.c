@@ -108,11 +108,11 @@ static void measure_rate(struct bench *b, uint32_t spans_per_s)
         (double)b->partial_bytes / (double)b->cells);
 }
 
-static void bench_open(struct bench *b, uint32_t series)
+static void bench_open(struct bench *b, uint32_t series, uint32_t failed_once_in)
 {
     struct error err;
     *b = (struct bench){.clock = {.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE}};
-    corpus_make(&b->corpus, MESSAGES, series);
+    corpus_make(&b->corpus, MESSAGES, series, failed_once_in);
     if (config_load(&b->config, NULL, NULL, &err) != ST_OK) give_up("config", &err);
     if (plan_init(&b->plan, &b->config, &err) != ST_OK) give_up("plan", &err);
     b->combine = combine_new(&b->plan, decoder_find("otlp_proto"), b->config.memory, 1);
@@ -131,12 +131,16 @@ int main(void)
     static struct bench b;
     printf("views [service], [service, operation, kind]; epochs of 0.5 s\n");
     printf("ns of CPU a span                                   min    median  M/s/core\n");
-    bench_open(&b, 1000);
+    bench_open(&b, 1000, CORPUS_FAILED_ONCE_IN);
     measure_rate(&b, 2000000);
     bench_close(&b);
-    bench_open(&b, 100000);
+    bench_open(&b, 100000, CORPUS_FAILED_ONCE_IN);
     measure_rate(&b, 2000000);
     measure_rate(&b, 200000);
+    bench_close(&b);
+    printf("every span failed\n");
+    bench_open(&b, 1000, 1);
+    measure_rate(&b, 2000000);
     bench_close(&b);
     return 0;
 }

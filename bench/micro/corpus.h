@@ -27,8 +27,11 @@ enum {
 #define CORPUS_FROM_NS  (1700000000 * NS_PER_S) /* the first spans end here */
 #define CORPUS_WIDTH_NS (NS_PER_S / 2)          /* the last ones that much later */
 
+enum { CORPUS_FAILED_ONCE_IN = 50 }; /* spans, usually */
+
 struct corpus {
     uint32_t names; /* of each service; a name has one kind, so it is one series */
+    uint32_t failed_once_in;
     uint32_t messages;
     struct buffer data;
     size_t *end; /* [messages] of each in `data` */
@@ -70,16 +73,33 @@ static inline size_t corpus_attributes(struct corpus *corpus,
     return count;
 }
 
+/* Why a span failed: a few types, and a message whose numbers are hardly ever the same. */
+static inline void corpus_failure(struct corpus *corpus, char text[CORPUS_TEXT_BYTES],
+    struct otlp_exception *exception, struct otlp_span *span)
+{
+    static const char *const type[] = {"java.net.SocketTimeoutException", "OrderClosed", "500"};
+    uint64_t drawn = random_next(&corpus->random);
+    snprintf(text, CORPUS_TEXT_BYTES,
+        "order %u of user_%04x: no answer from 10.3.%u.%u within %u ms", (unsigned)(drawn >> 40),
+        (unsigned)(drawn & 0xffff), (unsigned)(drawn >> 16 & 0xff), (unsigned)(drawn >> 24 & 0xff),
+        (unsigned)(drawn >> 32 & 0xff));
+    *exception = (struct otlp_exception){bytes_of(type[drawn % 3]), bytes_of(text)};
+    span->failed = true;
+    span->exception = exception;
+    span->status_message = exception->message;
+}
+
 static inline void corpus_span(struct corpus *corpus, uint64_t service, struct buffer *out)
 {
     struct otlp_attribute attribute[CORPUS_ATTRIBUTES + 1];
+    struct otlp_exception exception;
     char text[CORPUS_ATTRIBUTES + 1][CORPUS_TEXT_BYTES], name[CORPUS_TEXT_BYTES];
+    char why[CORPUS_TEXT_BYTES];
     uint64_t number = random_below(&corpus->random, corpus->names);
     struct otlp_span span = {
         .name = corpus_text(name, "GET /service/operation/%u", service * corpus->names + number),
         .kind = (uint8_t)(1 + number % (KIND_COUNT - 1)),
         .end_ns = CORPUS_FROM_NS + (int64_t)random_below(&corpus->random, CORPUS_WIDTH_NS),
-        .failed = random_once_in(&corpus->random, 50),
         .attribute = attribute,
         .attributes = corpus_attributes(corpus, attribute, text),
     };
@@ -88,6 +108,8 @@ static inline void corpus_span(struct corpus *corpus, uint64_t service, struct b
     corpus_id(corpus, span.span_id, sizeof(span.span_id));
     if (!random_once_in(&corpus->random, 4))
         corpus_id(corpus, span.parent_id, sizeof(span.parent_id));
+    if (random_once_in(&corpus->random, corpus->failed_once_in))
+        corpus_failure(corpus, why, &exception, &span);
     otlp_write_span(out, &span);
 }
 
@@ -107,12 +129,17 @@ static inline void corpus_resource(struct corpus *corpus, struct buffer *out)
     otlp_resource_close(out, &marks);
 }
 
-/* series  CORPUS_SERVICES times the names of each */
-static inline void corpus_make(struct corpus *corpus, uint32_t messages, uint32_t series)
+/*
+ * series          CORPUS_SERVICES times the names of each
+ * failed_once_in  CORPUS_FAILED_ONCE_IN; 1: every span failed
+ */
+static inline void corpus_make(
+    struct corpus *corpus, uint32_t messages, uint32_t series, uint32_t failed_once_in)
 {
     struct buffer message = {0};
     *corpus = (struct corpus){.names = series / CORPUS_SERVICES,
         .messages = messages,
+        .failed_once_in = failed_once_in,
         .end = memory_zeroed(messages, sizeof(*corpus->end)),
         .random = random_from(1)};
     for (uint32_t m = 0; m < messages; m++) {

@@ -9,7 +9,7 @@
 uint8_t *buffer_room(struct buffer *buffer, size_t bytes)
 {
     size_t wanted = buffer->size + bytes;
-    if (wanted > buffer->capacity) {
+    if (wanted > buffer->capacity || buffer->data == NULL) {
         size_t capacity = buffer->capacity == 0 ? 256 : buffer->capacity;
         while (capacity < wanted)
             capacity *= 2;

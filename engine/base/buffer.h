@@ -11,7 +11,7 @@ struct buffer {
     size_t capacity;
 };
 
-/* Room for `bytes` more; the pointer is good until the next call. Does not move `size`. */
+/* Room for `bytes` more, 0 too; the pointer is good until the next call. Does not move `size`. */
 uint8_t *buffer_room(struct buffer *buffer, size_t bytes);
 void buffer_append(struct buffer *buffer, const void *data, size_t bytes);
 void buffer_print(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3)

@@ -205,7 +205,7 @@ const char *option_nearest(const struct option *options, const char *key)
     size_t best_distance = text_distance_max(key) + 1;
     for (const struct option *o = options; o->key != NULL; o++) {
         size_t distance = distance_to(key, o->key);
-        if (distance >= best_distance || o->help == NULL) continue;
+        if (distance >= best_distance || o->is_old) continue;
         best = o->key;
         best_distance = distance;
     }
@@ -222,7 +222,7 @@ static enum status refuse_unknown(
 
     char known[200] = "";
     for (const struct option *o = options; o->key != NULL; o++) {
-        if (o->help == NULL) continue;
+        if (o->is_old) continue;
         size_t used = strlen(known), left = sizeof(known) - used;
         if (left < strlen(o->key) + sizeof(", , ...")) {
             snprintf(known + used, left, ", ...");

@@ -41,7 +41,8 @@ struct option {
     size_t offset;
     const char *fallback; /* as one would write it: "[50ms, 1s]"; NULL when the key is required */
     const char *const *choices; /* OPTION_CHOICE: ends with NULL */
-    const char *help;           /* one line, with the unit; NULL: read, but not told of */
+    const char *help;           /* one line, with the unit */
+    bool is_old;                /* still read, but no longer told of */
 };
 
 struct texts {

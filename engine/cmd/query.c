@@ -6,6 +6,7 @@
 #include "engine/base/instant.h"
 #include "engine/cmd/arguments.h"
 #include "engine/cmd/cmd.h"
+#include "engine/cmd/newest.h"
 #include "engine/cmd/sheet.h"
 #include "schemas/series_name.h"
 #include "sinks/row_json.h"
@@ -42,11 +43,17 @@ static const char query_help[] =
     "       weir query now SERIES|SERVICE       newest rows, one column a window\n"
     "       weir query history SERIES|SERVICE   closed slices of a range\n"
     "       weir query range SERIES|SERVICE     any quantile of a range, from stored sketches\n"
+    "       weir query errors SERIES|SERVICE    how spans failed, in the widest window\n"
+    "       weir query traces SERIES|SERVICE    slow, failed and typical traces of it\n"
     "       weir query alerts                   what fires now\n"
     "       weir query transitions              what fired and was resolved in a range\n"
+    "       weir query CONDITION                series whose newest rows meet it, with its values\n"
     "\n"
     "A series is spelled as `weir query series` prints it; a service stands for its series\n"
-    "service=NAME, and for all its series with `now` and `series`.\n"
+    "service=NAME, and for all its series with `now`, `series`, `errors` and `traces`.\n"
+    "\n"
+    "A condition is written as in rules: service=check* and p99[5m] > 500ms. config/RULES.md says\n"
+    "what it may hold.\n"
     "\n"
     "  --from TIME        RFC 3339, Unix seconds or milliseconds, or so long ago: -1h30m [-1h]\n"
     "  --to TIME          likewise [now]\n"
@@ -63,6 +70,8 @@ static const char query_help[] =
     "\n"
     "Example: the 99.9th percentile of checkout's latency over the last half hour:\n"
     "  weir query range checkout --from -30m --quantile 0.999\n"
+    "Example: what is slow right now, and how slow:\n"
+    "  weir query 'service=check* and p99[5m] > 500ms'\n"
     "Exit codes: 0 done, 1 Redis failed, 2 wrong usage.\n";
 
 extern const struct command command_query;
@@ -110,8 +119,7 @@ static enum status find_services(
     return ST_OK;
 }
 
-/* The series that `query` is about: the one spelled, those of a service, or all. */
-static enum status find_series(
+enum status query_find_series(
     const struct query *query, struct read_list *series, struct error *err)
 {
     if (query->subject != NULL && is_series(query->subject)) {
@@ -138,7 +146,7 @@ static enum status query_services(struct query *query, struct error *err)
 static enum status query_series(struct query *query, struct error *err)
 {
     struct read_list list = {0};
-    enum status status = find_series(query, &list, err);
+    enum status status = query_find_series(query, &list, err);
     if (status == ST_OK) print_index(query, &list, "series");
     read_list_release(&list);
     return status;
@@ -179,9 +187,10 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
         json_object_update_missing(names, row[r]);
     }
     const char *name;
-    json_t *unused;
-    json_object_foreach(names, name, unused)
+    json_t *value;
+    json_object_foreach(names, name, value)
     {
+        if (json_is_array(value)) continue; /* shown by `errors` and `traces` */
         sheet_cell(&sheet, bytes_of(name));
         for (size_t r = 0; r < rows; r++)
             value_cell(&sheet, name, json_object_get(row[r], name));
@@ -195,15 +204,6 @@ static void print_now(const struct read_list *list, size_t from, size_t to)
         json_decref(row[r]);
     json_decref(names);
     sheet_release(&sheet);
-}
-
-/* The end of the items that begin at `from` and are of one series. */
-static size_t same_series(const struct read_list *list, size_t from)
-{
-    size_t to = from + 1;
-    while (to < list->count && bytes_equal(list->item[to].name, list->item[from].name))
-        to++;
-    return to;
 }
 
 static void now_object(const struct read_list *list, size_t from, size_t to, struct buffer *out)
@@ -225,7 +225,7 @@ static void print_rows(const struct query *query, const struct read_list *list)
 {
     struct buffer out = {0};
     for (size_t from = 0, to; from < list->count; from = to) {
-        to = same_series(list, from);
+        to = newest_end(list, from);
         if (query->json) {
             now_object(list, from, to, &out);
             continue;
@@ -242,7 +242,7 @@ static void print_rows(const struct query *query, const struct read_list *list)
 static enum status query_now(struct query *query, struct error *err)
 {
     struct read_list series = {0}, rows = {0};
-    enum status status = find_series(query, &series, err);
+    enum status status = query_find_series(query, &series, err);
     if (status == ST_OK) status = redis_read_now(query->read, &series, &rows, err);
     if (status == ST_OK) print_rows(query, &rows);
     read_list_release(&series);
@@ -262,9 +262,19 @@ static const struct question_kind {
     {"now", SUBJECT_MUST, query_now},
     {"history", SUBJECT_MUST, query_history},
     {"range", SUBJECT_MUST, query_range},
+    {"errors", SUBJECT_MUST, query_errors},
+    {"traces", SUBJECT_MUST, query_traces},
     {"alerts", SUBJECT_NONE, query_alerts},
     {"transitions", SUBJECT_NONE, query_transitions},
 };
+
+static const struct question_kind where = {"condition", SUBJECT_NONE, query_where};
+
+/* More than a word: it can only be a condition. */
+static bool is_condition(const char *text)
+{
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")] != '\0';
+}
 
 static const struct question_kind *kind_find(const char *name)
 {
@@ -312,13 +322,14 @@ static enum status check_quantiles(struct query *query, struct error *err)
 static const struct question_kind *check(
     struct query *query, const struct arguments *arguments, struct error *err)
 {
-    static const char all[] = "services, series, now, history, range, alerts or transitions";
+    static const char all[] =
+        "services, series, now, history, range, errors, traces, alerts, transitions or a condition";
     const struct question_kind *kind = NULL;
     if (arguments->count == 0) {
         error_set(err, ST_FATAL, 0, "say what: %s", all);
         return NULL;
     }
-    kind = kind_find(arguments->rest[0]);
+    kind = is_condition(arguments->rest[0]) ? &where : kind_find(arguments->rest[0]);
     size_t most = kind != NULL && kind->subject != SUBJECT_NONE ? 2 : 1;
     if (kind == NULL) {
         error_set(
@@ -333,6 +344,7 @@ static const struct question_kind *check(
         kind = NULL;
     }
     query->subject = arguments->count > 1 ? arguments->rest[1] : NULL;
+    if (kind == &where) query->subject = arguments->rest[0];
     return kind;
 }
 
@@ -364,7 +376,7 @@ static int query_run(int argc, char **argv)
     if (kind == NULL)
         exit_code = command_misused(&command_query, "%s", err.text);
     else if (query_ask(&query, kind, &err) != ST_OK)
-        exit_code = command_failed(&command_query, &err, EXIT_FAILED);
+        exit_code = command_failed(&command_query, &err, query.misused ? EXIT_USAGE : EXIT_FAILED);
     arguments_release(&arguments);
     return exit_code;
 }

@@ -23,8 +23,9 @@ struct query {
     int64_t from_ms, to_ms;
     double number[QUERY_QUANTILES_MAX]; /* the quantiles */
     uint32_t numbers;
-    const char *subject;  /* a service or a series as given; NULL: none */
+    const char *subject;  /* a service, a series or a condition as given; NULL: none */
     struct buffer series; /* the series that it means, spelled */
+    bool misused;         /* what went wrong is how it was asked */
 };
 
 /* Print what was written and release it. */
@@ -38,10 +39,17 @@ json_t *query_json(const struct read_item *item);
 /* Stored JSON as it is stored, so that no digit changes. */
 void query_append_stored(const struct read_item *item, struct buffer *out);
 
+/* The series that `query` is about: the one spelled, those of a service, or all. */
+enum status query_find_series(
+    const struct query *query, struct read_list *series, struct error *err) MUST_USE;
+
 /* Ask, then print: a table, or JSON. returns  as sinks/redis_read.h */
 enum status query_history(struct query *query, struct error *err) MUST_USE;
 enum status query_range(struct query *query, struct error *err) MUST_USE;
+enum status query_errors(struct query *query, struct error *err) MUST_USE;
+enum status query_traces(struct query *query, struct error *err) MUST_USE;
 enum status query_alerts(struct query *query, struct error *err) MUST_USE;
 enum status query_transitions(struct query *query, struct error *err) MUST_USE;
+enum status query_where(struct query *query, struct error *err) MUST_USE;
 
 #endif

@@ -35,13 +35,12 @@ struct alert_column {
 };
 
 static const struct alert_column firing[] = {{"rule", "rule", TEXT}, {"severity", "severity", TEXT},
-    {"series", "series", TEXT}, {"column", "column", TEXT}, {"value", "value", NUMBER},
-    {"threshold", "threshold", NUMBER}, {"since", "since_ms", TIME}, {NULL, NULL, TEXT}};
+    {"series", "series", TEXT}, {"condition", "condition", TEXT}, {"value", "value", NUMBER},
+    {"since", "since_ms", TIME}, {NULL, NULL, TEXT}};
 
 static const struct alert_column fired[] = {{"at", "at_ms", TIME}, {"state", "state", TEXT},
     {"rule", "rule", TEXT}, {"severity", "severity", TEXT}, {"series", "series", TEXT},
-    {"column", "column", TEXT}, {"value", "value", NUMBER}, {"threshold", "threshold", NUMBER},
-    {NULL, NULL, TEXT}};
+    {"condition", "condition", TEXT}, {"value", "value", NUMBER}, {NULL, NULL, TEXT}};
 
 static void alert_row(struct sheet *sheet, const struct alert_column *column, const json_t *alert)
 {

@@ -4,7 +4,8 @@
 #include <stddef.h>
 
 extern const struct command command_run, command_demo, command_generate, command_replay;
-extern const struct command command_top, command_query, command_check, command_plan;
+extern const struct command command_top, command_query, command_rules, command_check;
+extern const struct command command_plan, command_notify;
 
 const struct command *const commands[] = {
     &command_run,
@@ -13,7 +14,9 @@ const struct command *const commands[] = {
     &command_replay,
     &command_top,
     &command_query,
+    &command_rules,
     &command_check,
     &command_plan,
+    &command_notify,
     NULL,
 };

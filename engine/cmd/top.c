@@ -212,9 +212,9 @@ static void put_alert(struct picture *p, const struct read_item *item)
     buffer_print(&p->out, ") since %s: ", instant_print(since_ms * NS_PER_MS).text);
     text_in(alert, "series", &p->out);
     buffer_print(&p->out, ": ");
-    text_in(alert, "column", &p->out);
-    buffer_print(&p->out, " %g, threshold %g", json_number_value(json_object_get(alert, "value")),
-        json_number_value(json_object_get(alert, "threshold")));
+    text_in(alert, "condition", &p->out);
+    const json_t *value = json_object_get(alert, "value");
+    if (json_is_number(value)) buffer_print(&p->out, ", value %.4g", json_number_value(value));
     put_line(p, from);
     json_decref(alert);
 }

@@ -45,7 +45,7 @@ oracle() {
 PLAN_FOR_WEIR=(
     --set time=records --set start=earliest --set pane=10s --set lateness=30s --set skew=5s --set allowed_lateness=5m
     --set windows='[1m, 5m, 1h]' --set quantiles='[0.5, 0.95, 0.99]' --set thresholds='[50ms, 250ms, 1s]'
-    --set 'rules=[{name: slow, column: latency_p95_ms, above: 30, for: 20s}]'
+    --set 'rules=[{name: slow, when: p95 > 30ms, for: 20s}]'
 )
 PLAN_FOR_ORACLE=(
     --pane 10s --lateness 30s --skew 5s --allowed-lateness 5m

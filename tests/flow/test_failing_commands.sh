@@ -88,6 +88,30 @@ for call in mkdtemp:1 fopen64:1 rd_kafka_new:1 rd_kafka_mock_cluster_new:1 rd_ka
     [ -z "$(ls -A "$TMPDIR")" ] || fail "weir demo, $call: it left something behind"
 done
 
+# Receivers of alerts, one try each; and the names of notifiers.
+cat >"$WORK/notify.yaml" <<END
+notify:
+  listen: ""
+  receivers:
+    - {name: hook, webhook: "http://$nobody/"}
+    - {name: sms, command: ["true"]}
+END
+expect 1 '' "$WEIR" notify --try hook "$WORK/notify.yaml"
+grep -q 'hook firing: .*connect' "$WORK/out" || fail "weir notify --try does not say what came of it"
+expect 0 '' "$WEIR" notify --try sms "$WORK/notify.yaml"
+expect 2 'no receiver called none' "$WEIR" notify --try none "$WORK/notify.yaml"
+expect 2 'nobody to tell' "$WEIR" notify --set notify.receivers='[]' "$WORK/notify.yaml"
+for call in curl_easy_perform:1 curl_slist_append:1 curl_url:2 pipe2:1 pipe2:3 fork:1; do
+    receiver=hook
+    case "$call" in pipe2* | fork*) receiver=sms ;; esac
+    strike "$call" 1 '' notify --try "$receiver" "$WORK/notify.yaml"
+    grep -q "^$receiver firing: " "$WORK/out" || fail "weir notify, $call: it does not say what came of it"
+done
+strike curl_url:1 2 'no memory' notify --try hook "$WORK/notify.yaml"
+strike curl_easy_init:1 1 'libcurl' notify "$WORK/notify.yaml"
+strike getrandom:1 1 'no random numbers' notify "$WORK/notify.yaml"
+strike pthread_create:1 1 'cannot start a thread' notify "$WORK/notify.yaml"
+
 need_kafka
 need_redis
 to() { echo "generate --brokers $WEIR_TEST_BROKERS --no-live --since 1m --seed 1 --topic $RUN-$1"; }

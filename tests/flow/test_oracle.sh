@@ -26,14 +26,14 @@ tail -1 "$WORK/compare.log"
 grep -q '^oracle: 43 rows equal, 0 differ, 0 missing, 0 unexpected, 0 repeated$' "$WORK/compare.log" ||
     fail "expected 43 equal rows"
 
-for rule in pane-boundary on-time too-late arrival; do
+for rule in pane-boundary on-time too-late arrival mask; do
     compare -1 --break "$rule" >"$WORK/compare.log"
     [ $? = 1 ] || fail "the rule $rule was broken and the comparison did not notice"
     echo "broken rule $rule: $(grep -m 1 -E '^(differs|missing|unexpected)' "$WORK/compare.log")"
 done
 
-# Each column once, and a row left out, over different rows.
-for tamper in 0 17 34 51 68 85 102 7 24 41 58 75 15; do
+# Each column once, a row left out, and its traces and error kinds, over different rows.
+for tamper in 0 17 34 51 68 85 102 7 24 41 58 75 15 12 13 14 60 30; do
     feed "$tamper"
     compare "$tamper" >"$WORK/compare.log"
     [ $? = 1 ] || fail "row $((tamper % 43)) was tampered with and the comparison did not notice"

@@ -36,7 +36,7 @@ is_over() { [ "$(active "$1")" = 0 ]; }
 says() { grep -q "$2" "$WORK/$1.log"; }
 
 # Two workers; the second is told nothing, and its partitions go by the same settings all the same.
-write_config "[{name: busy, column: spans, above: 0}]"
+write_config "[{name: busy, when: spans > 0}]"
 pids=()
 for w in w1 w2; do
     "$WEIR" run --set instance=$w "$config" >"$WORK/$w.log" 2>&1 &
@@ -45,13 +45,13 @@ for w in w1 w2; do
 done
 servers_wait 60 "${pids[0]}" fires busy || fail "the first rule does not fire"
 
-write_config "[{name: busy, column: spans, above: none}]"
+write_config "[{name: busy, when: spans > none}]"
 kill -HUP "${pids[0]}"
 servers_wait 20 "${pids[0]}" says w1 'nothing was changed.*weir.yaml:[0-9]*:[0-9]*: ' ||
     fail "the invalid file is not refused with its place"
 fires busy || fail "an invalid file ended the rule"
 
-write_config "[{name: awake, column: spans, above: 0}]" 2
+write_config "[{name: awake, when: spans > 0}]" 2
 kill -HUP "${pids[0]}"
 servers_wait 20 "${pids[0]}" says w1 'changed.*key=rules' || fail "it does not say what changed"
 says w1 'restart this worker for it.*key=threads.sink' || fail "it does not say what needs a restart"
@@ -60,7 +60,7 @@ servers_wait 60 "${pids[0]}" is_over busy || fail "the rule that was taken out f
 
 # A worker that dies after the change: the other runs its log again by the new rule.
 servers_stop "${pids[0]}" KILL
-write_config "[{name: busy, column: spans, above: 0}, {name: awake, column: spans, above: 0}]"
+write_config "[{name: busy, when: spans > 0}, {name: awake, when: spans > 0}]"
 kill -HUP "${pids[1]}"
 servers_wait 60 "${pids[1]}" fires busy || fail "the rule does not fire on the worker that is left"
 fires awake || fail "the rule that stayed does not fire any more"

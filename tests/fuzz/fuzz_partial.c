@@ -15,7 +15,7 @@ static const char yaml[] =
     "limits: {series: 6, series_per_service: 3, series_idle: 1m}\nprovisional: 100ms\n"
     "history: [{resolution: 1s, retain: 1h, sketches: true}]\n"
     "zscore: [{column: error_ratio, history: 4, warmup: 2}]\n"
-    "rules: [{name: slow, column: latency_p95_ms, above: 60, window: 4s}]\n";
+    "rules: [{name: slow, when: 'p95[4s] > 60ms or absent[5s]', for: 2s}]\n";
 
 enum { HEADED = 1, LAST = 2, SILENT = 4, RECORD_HEAD = 3, RECORDS_MAX = 64 };
 

@@ -204,8 +204,9 @@ static void plan_open(struct random *random)
         "[4s, 12s, 1m]", "[3s, 9s]", "[1m]", "[2s, 10s, 20s, 1m]"};
     static const char *const operators[] = {"",
         "zscore: [{column: error_ratio, history: 8, warmup: 3}]\n"
-        "rules: [{name: slow, column: latency_p95_ms, above: 60},\n"
-        "        {name: failing, column: error_ratio, above: 0.2, window: 1m, for: 3s}]\n"};
+        "rules: [{name: slow, when: p95 > 60ms, keep_firing_for: 2s},\n"
+        "        {name: failing, when: 'error_ratio[1m] > 20%', for: 3s},\n"
+        "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n"};
     static const char *const history[] = {"[{resolution: pane, retain: 1h}]",
         "[{resolution: pane, retain: 1h, sketches: true}, {resolution: 6s, retain: 1h}]",
         "[{resolution: 6s, retain: 1h}]"};

@@ -13,7 +13,7 @@ ROUND_S = 240  # a run that is not over by then is stuck
 STILL_S = 120  # and so is one whose rows do not move for that long: no fault holds them up so far
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
-        "rules=[{name: slow, column: latency_p95_ms, above: 30, for: 20s}]",
+        "rules=[{name: slow, when: p95 > 30ms, for: 20s}]",
         "start=earliest", "partitions=4", "epoch=100ms", "snapshot=2s", "max_ahead=1m"]
 ORACLE_PLAN = ("--pane 10s --lateness 30s --skew 5s --allowed-lateness 5m --window 1m/10s --window 5m/30s "
                "--window 1h/5m --history 10s --history 1m --quantiles 50 --quantiles 95 --quantiles 99 "

@@ -19,6 +19,9 @@ struct operator_bench {
 
 static const int64_t operator_bench_windows[] = {60 * BENCH_SECOND_NS, 300 * BENCH_SECOND_NS, 0};
 
+static const int64_t operator_bench_slices[] = {BENCH_PANE_NS, 60 * BENCH_SECOND_NS, 0};
+static const char *const operator_bench_dimensions[] = {"service", "operation", "kind", NULL};
+
 static inline void operator_bench_name(struct columns *columns)
 {
     static const struct {
@@ -39,6 +42,10 @@ static inline struct operator_context operator_bench_context(struct operator_ben
         .columns = &b->columns,
         .pane_ns = BENCH_PANE_NS,
         .windows_ns = operator_bench_windows,
+        .slices_ns = operator_bench_slices,
+        .dimension = operator_bench_dimensions,
+        .lateness_ns = 30 * BENCH_SECOND_NS,
+        .series_idle_ns = 24 * 3600 * BENCH_SECOND_NS,
         .score_ns = 60 * BENCH_SECOND_NS,
         .sketch_scale = 6,
         .thresholds = 2,

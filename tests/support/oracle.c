@@ -29,7 +29,7 @@ static const char usage[] =
     "            --view service,operation,kind (again for more)\n"
     "            --window 5m/30s (again)  --history 1m (again)\n"
     "            --threshold 250ms (again)  --quantiles 50 (again)\n"
-    "            --break pane-boundary|on-time|too-late|arrival   one rule wrong on purpose\n";
+    "            --break pane-boundary|on-time|too-late|arrival|mask   one rule wrong on purpose\n";
 
 struct wanted {
     struct plan plan;
@@ -122,7 +122,7 @@ static void quantile_add(struct plan *plan, const char *percent)
 static enum breakage breakage_of(const char *name)
 {
     static const char *const names[] = {
-        "nothing", "pane-boundary", "on-time", "too-late", "arrival"};
+        "nothing", "pane-boundary", "on-time", "too-late", "arrival", "mask"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) return (enum breakage)i;
     }

@@ -17,6 +17,14 @@
 #define NEVER     INT64_MIN /* a clock that has not started */
 
 enum { WINDOWS_MAX = 8, THRESHOLDS_MAX = 8, QUANTILES_MAX = 8, DIMENSIONS_MAX = 3 };
+enum {
+    TRACE_BYTES = 16,
+    TEXT_MAX = 1024,  /* bytes that are read of what a failure says */
+    MASKED_MAX = 120, /* and of it when it is masked */
+    SLOWS_MAX = 3,    /* told of one row */
+    FAILED_MAX = 4,
+    KINDS_MAX = 8,
+};
 
 enum dimension { DIMENSION_SERVICE, DIMENSION_OPERATION, DIMENSION_KIND };
 
@@ -39,6 +47,7 @@ enum breakage {
     BREAK_ON_TIME,       /* the arrival pane itself is late */
     BREAK_TOO_LATE,      /* allowed_lateness is one pane longer */
     BREAK_ARRIVAL,       /* a rolling row holds late spans one pane early */
+    BREAK_MASK,          /* what failures say is not masked */
 };
 
 struct plan {
@@ -99,6 +108,8 @@ struct sighting {
     int64_t pane;
     int64_t arrival; /* the pane in which it arrived if late, else `pane` */
     uint64_t duration_ns;
+    uint8_t trace_id[TRACE_BYTES];
+    uint32_t kind; /* where it failed: index of its kind in book->errors */
 };
 
 struct book {
@@ -109,7 +120,8 @@ struct book {
     size_t serieses, series_capacity;
     uint32_t *slot; /* hash table of series + 1 */
     size_t slots;
-    int64_t *clock_ns; /* per partition: NEVER, or newest record timestamp - lateness */
+    struct book *errors; /* only its table of names: error kinds, as type, tab, message */
+    int64_t *clock_ns;   /* per partition: NEVER, or newest record timestamp - lateness */
     size_t clocks;
     int64_t last_pane; /* the last one that --until-end closes */
     uint64_t records, malformed, spans, dropped, late, too_late, skewed;
@@ -133,6 +145,8 @@ struct seen_span {
     bool failed;
     int64_t end_ns;
     uint64_t duration_ns;
+    const uint8_t *trace_id;                /* [TRACE_BYTES] */
+    const char *error_type, *error_message; /* where it failed, as sent; "" where it says nothing */
 };
 
 /*
@@ -143,9 +157,26 @@ struct seen_span {
 bool otlp_read(const void *message, size_t bytes, uint64_t *dropped,
     void (*take)(void *self, const struct seen_span *span), void *self);
 
+/* --- oracle_mask.c: what failures say ---------------------------------------------------------- */
+
+/* With its literals masked, and only cleaned; out [MASKED_MAX + 1]. */
+void mask_message(const char *text, char *out);
+void mask_type(const char *text, char *out);
+
 /* --- oracle_expect.c: the rows that follow ------------------------------------------------------ */
 
 enum row_status { ROW_PROVISIONAL, ROW_FINAL, ROW_REVISED };
+
+struct trace_due {
+    const uint8_t *id;
+    uint64_t ns;
+};
+
+struct kind_due {
+    const char *name; /* type, tab, message */
+    uint64_t hash, count;
+    const uint8_t *trace_id;
+};
 
 struct expected {
     const char *series;
@@ -156,6 +187,12 @@ struct expected {
     uint64_t sum_ns;
     uint64_t threshold[THRESHOLDS_MAX];
     const uint64_t *duration_ns; /* [spans], ascending */
+    struct trace_due slow[SLOWS_MAX], failed[FAILED_MAX];
+    size_t slows, faileds;
+    struct trace_due typical; /* id NULL: no spans */
+    struct kind_due kind[KINDS_MAX];
+    size_t kinds;
+    uint64_t errors_else;
 };
 
 /* Every row that must be there once all panes are closed, final and last revised. */
@@ -164,6 +201,22 @@ void expect_rows(
 /* The value of rank ceil(q * n); n > 0. */
 uint64_t expect_quantile(const uint64_t *ascending, size_t n, double q);
 void sort_durations(uint64_t *duration_ns, size_t n);
+
+/* --- oracle_traces.c: their traces and error kinds ----------------------------------------------- */
+
+/* Fill in what follows from the spans of a row, whose order is lost. */
+void traces_expect(
+    const struct book *book, const struct sighting **sighting, size_t n, struct expected *row);
+
+/* Traces and error kinds in words: equal words, equal content. */
+struct traces_text {
+    char text[8192];
+    size_t size;
+};
+
+void traces_print(const struct expected *row, struct traces_text *text);
+/* Append one: a trace and its duration, or a kind, its trace and its count. */
+void traces_say(struct traces_text *text, const char *what, const uint8_t *id, uint64_t number);
 
 /* --- oracle_rows.c: the rows that weir wrote ---------------------------------------------------- */
 

@@ -145,6 +145,20 @@ void book_note(struct book *book, const char *series, struct sighting sighting)
     book->sighting[book->sightings++] = sighting;
 }
 
+/* The kind of a failure by what it says. */
+static uint32_t kind_find(struct book *book, const struct seen_span *span)
+{
+    char name[2 * MASKED_MAX + 2], message[MASKED_MAX + 1];
+    mask_type(span->error_type, name);
+    if (book->plan->breakage == BREAK_MASK)
+        mask_type(span->error_message, message);
+    else
+        mask_message(span->error_message, message);
+    size_t bytes = strlen(name);
+    snprintf(name + bytes, sizeof(name) - bytes, "\t%s", message);
+    return book_find(book->errors, name, true);
+}
+
 /* One record being read. */
 struct reading {
     struct book *book;
@@ -157,6 +171,8 @@ static void span_take(void *self, const struct seen_span *span)
     struct book *book = reading->book;
     const struct plan *plan = book->plan;
     struct sighting s = {.failed = span->failed, .duration_ns = span->duration_ns};
+    memcpy(s.trace_id, span->trace_id, TRACE_BYTES);
+    if (s.failed) s.kind = kind_find(book, span);
     sighting_place(plan, reading->record_ns, span->end_ns, &s);
     sighting_judge(plan, reading->clock_ns, &s);
     if (s.arrival > book->last_pane) book->last_pane = s.arrival;
@@ -217,6 +233,8 @@ static int by_series_and_pane(const void *left, const void *right)
 void book_read(struct book *book, const struct plan *plan, const char *brokers, const char *topic)
 {
     *book = (struct book){.plan = plan, .last_pane = INT64_MIN};
+    book->errors = calloc(1, sizeof(*book->errors));
+    if (book->errors == NULL) die("no memory for error kinds");
     topic_read(brokers, topic, false, record_take, book);
     if (book->sightings > 0)
         qsort(book->sighting, book->sightings, sizeof(*book->sighting), by_series_and_pane);
@@ -251,4 +269,6 @@ void book_release(struct book *book)
     free(book->slot);
     free(book->sighting);
     free(book->clock_ns);
+    if (book->errors != NULL) book_release(book->errors);
+    free(book->errors);
 }

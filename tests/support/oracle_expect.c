@@ -13,7 +13,8 @@ struct series_rows {
     size_t sightings;
     int64_t *end_ns; /* candidate row ends */
     size_t ends, ends_capacity;
-    uint64_t *duration_ns; /* scratch */
+    uint64_t *duration_ns;          /* scratch */
+    const struct sighting **picked; /* scratch: those of one row */
     void (*take)(void *self, const struct expected *row);
     void *self;
 };
@@ -75,9 +76,11 @@ static struct expected row_at(const struct series_rows *rows, int64_t end_ns, in
         const struct sighting *s = &rows->sighting[i];
         if (s->pane >= past) break;
         if (s->pane < first || !is_known_at(plan, s, known_ns)) continue;
+        if (!s->too_late) rows->picked[row.spans] = s;
         row_add(&row, rows->duration_ns, plan, s);
     }
     sort_durations(rows->duration_ns, row.spans);
+    traces_expect(rows->book, rows->picked, row.spans, &row);
     return row;
 }
 
@@ -163,7 +166,9 @@ void expect_rows(
 {
     struct series_rows rows = {.book = book, .take = take, .self = self};
     rows.duration_ns = calloc(book->sightings + 1, sizeof(*rows.duration_ns));
-    if (rows.duration_ns == NULL) die("no memory for %zu durations", book->sightings);
+    rows.picked = calloc(book->sightings + 1, sizeof(*rows.picked));
+    if (rows.duration_ns == NULL || rows.picked == NULL)
+        die("no memory for %zu sightings", book->sightings);
     for (uint32_t series = 0; series < book->serieses; series++) {
         size_t from, to;
         book_series(book, series, &from, &to);
@@ -177,4 +182,5 @@ void expect_rows(
     }
     free(rows.end_ns);
     free(rows.duration_ns);
+    free(rows.picked);
 }

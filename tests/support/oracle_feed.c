@@ -16,12 +16,15 @@
  *   p1 at 12   h  INTERNAL ends 11 before it starts, without a service: pane 1, 0 ms
  *              and one with an all-zero trace id: dropped
  *
+ * Each span is in the trace of its letter, but e is in c's. b throws, g has a status and a code.
+ *
  * The last pane is 6, so everything up to 70 is closed.
  */
 #include "oracle.h"
 #include "otlp.pb-c.h"
 #include "row.pb-c.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +40,8 @@ struct fed {
     const char *name;
     Weir__Otlp__SpanKind kind;
     int64_t end_s, duration_ms;
-    bool failed, bad_id;
+    const char *failed; /* NULL: no; else what it says */
+    char trace;         /* 0: all zeros */
 };
 
 #define SERVER   WEIR__OTLP__SPAN_KIND__SPAN_KIND_SERVER
@@ -45,44 +49,98 @@ struct fed {
 #define INTERNAL WEIR__OTLP__SPAN_KIND__SPAN_KIND_INTERNAL
 
 /* Neighbours of equal partition and record time are one record; a name of NULL is not OTLP. */
+static const char thrown[] = "no answer within 300 ms", status_told[] = "order 'x7' failed";
+
 static const struct fed fed[] = {
-    {0, 5, "checkout", "GET /", SERVER, 4, 100, false, false},
-    {0, 5, "checkout", "query", CLIENT, 4, 300, true, false},
-    {0, 45, "checkout", "GET /", SERVER, 10, 250, false, false},
-    {0, 46, "checkout", "GET /", SERVER, 9, 50, false, false},
-    {0, 46, "checkout", "GET /", SERVER, 19, 400, false, false},
-    {0, 65, NULL, NULL, 0, 0, 0, false, false},
-    {0, 66, "checkout", "GET /", SERVER, 8, 600, false, false},
-    {0, 66, "checkout", "GET /", SERVER, 80, 500, true, false},
-    {1, 12, NULL, "a b", INTERNAL, 11, -7, false, false},
-    {1, 12, NULL, "a b", INTERNAL, 11, 3, false, true},
+    {0, 5, "checkout", "GET /", SERVER, 4, 100, NULL, 'a'},
+    {0, 5, "checkout", "query", CLIENT, 4, 300, thrown, 'b'},
+    {0, 45, "checkout", "GET /", SERVER, 10, 250, NULL, 'c'},
+    {0, 46, "checkout", "GET /", SERVER, 9, 50, NULL, 'd'},
+    {0, 46, "checkout", "GET /", SERVER, 19, 400, NULL, 'c'},
+    {0, 65, NULL, NULL, 0, 0, 0, NULL, 0},
+    {0, 66, "checkout", "GET /", SERVER, 8, 600, NULL, 'f'},
+    {0, 66, "checkout", "GET /", SERVER, 80, 500, status_told, 'g'},
+    {1, 12, NULL, "a b", INTERNAL, 11, -7, NULL, 'h'},
+    {1, 12, NULL, "a b", INTERNAL, 11, 3, NULL, 0},
 };
 enum { SPANS = sizeof(fed) / sizeof(fed[0]) };
+
+/* An attribute with a text, or with a number where text is NULL. */
+struct packed_pair {
+    Weir__Otlp__AnyValue value;
+    Weir__Otlp__KeyValue pair, *pairs;
+};
+
+static void pair_init(struct packed_pair *packed, const char *key, const char *text, int64_t number)
+{
+    weir__otlp__any_value__init(&packed->value);
+    weir__otlp__key_value__init(&packed->pair);
+    packed->pairs = &packed->pair;
+    packed->pair.key = (char *)(uintptr_t)key;
+    packed->pair.value = &packed->value;
+    if (text != NULL) {
+        packed->value.value_case = WEIR__OTLP__ANY_VALUE__VALUE_STRING_VALUE;
+        packed->value.string_value = (char *)(uintptr_t)text;
+    } else {
+        packed->value.value_case = WEIR__OTLP__ANY_VALUE__VALUE_INT_VALUE;
+        packed->value.int_value = number;
+    }
+}
+
+/* Why a span failed, in the two ways that there are. */
+struct packed_error {
+    Weir__Otlp__Status status;
+    Weir__Otlp__Event event, *events;
+    struct packed_pair type, message, code;
+    Weir__Otlp__KeyValue *exception[2];
+};
+
+static void error_init(struct packed_error *e, const struct fed *f, Weir__Otlp__Span *span)
+{
+    weir__otlp__status__init(&e->status);
+    weir__otlp__event__init(&e->event);
+    e->status.code = WEIR__OTLP__STATUS_CODE__STATUS_CODE_ERROR;
+    span->status = &e->status;
+    if (f->failed == status_told) {
+        pair_init(&e->code, "http.response.status_code", NULL, 503);
+        e->status.message = (char *)(uintptr_t)f->failed;
+        span->n_attributes = 1;
+        span->attributes = &e->code.pairs;
+        return;
+    }
+    pair_init(&e->type, "exception.type", "TimeoutError", 0);
+    pair_init(&e->message, "exception.message", f->failed, 0);
+    e->exception[0] = &e->type.pair;
+    e->exception[1] = &e->message.pair;
+    e->event.name = (char *)(uintptr_t) "exception";
+    e->event.n_attributes = 2;
+    e->event.attributes = e->exception;
+    e->events = &e->event;
+    span->n_events = 1;
+    span->events = &e->events;
+}
 
 /* Append one span as a ResourceSpans of its own; concatenated messages merge. */
 static size_t fed_pack(const struct fed *f, uint8_t *out)
 {
-    static uint8_t good[16] = {1}, zero[16];
-    Weir__Otlp__Status status = WEIR__OTLP__STATUS__INIT;
+    static uint8_t good[16] = {1};
+    uint8_t trace[16];
+    struct packed_error error;
     Weir__Otlp__Span span = WEIR__OTLP__SPAN__INIT, *spans = &span;
-    status.code = WEIR__OTLP__STATUS_CODE__STATUS_CODE_ERROR;
-    span.trace_id = (ProtobufCBinaryData){16, f->bad_id ? zero : good};
+    memset(trace, f->trace, sizeof(trace));
+    span.trace_id = (ProtobufCBinaryData){16, trace};
     span.span_id = (ProtobufCBinaryData){8, good};
     span.name = (char *)(uintptr_t)f->name;
     span.kind = f->kind;
     span.end_time_unix_nano = (uint64_t)(BASE + f->end_s * S);
     span.start_time_unix_nano = (uint64_t)(BASE + f->end_s * S - f->duration_ms * NS_PER_MS);
-    span.status = f->failed ? &status : NULL;
+    if (f->failed != NULL) error_init(&error, f, &span);
 
-    Weir__Otlp__AnyValue value = WEIR__OTLP__ANY_VALUE__INIT;
-    Weir__Otlp__KeyValue pair = WEIR__OTLP__KEY_VALUE__INIT, *pairs = &pair;
+    struct packed_pair service;
     Weir__Otlp__Resource resource = WEIR__OTLP__RESOURCE__INIT;
-    value.value_case = WEIR__OTLP__ANY_VALUE__VALUE_STRING_VALUE;
-    value.string_value = (char *)(uintptr_t)f->service;
-    pair.key = (char *)(uintptr_t) "service.name";
-    pair.value = &value;
+    pair_init(&service, "service.name", f->service == NULL ? "" : f->service, 0);
     resource.n_attributes = f->service != NULL;
-    resource.attributes = &pairs;
+    resource.attributes = &service.pairs;
 
     Weir__Otlp__ScopeSpans scope = WEIR__OTLP__SCOPE_SPANS__INIT, *scopes = &scope;
     Weir__Otlp__ResourceSpans outer = WEIR__OTLP__RESOURCE_SPANS__INIT, *outers = &outer;
@@ -142,33 +200,41 @@ struct worked_out {
     enum row_status status;
     uint64_t spans, errors, late, too_late, skewed, sum_ms, le_250ms;
     uint64_t min_ms, p50_ms, max_ms;
+    const char *traces; /* kind, letter and ms of each: s slow, e error, t typical */
+    char failed;        /* the letter of the one failure in it; 0: none */
 };
 
-#define ENTRY_ROWS(series)                                                  \
-    {series, 10, 10, FINAL, 1, 0, 0, 0, 0, 100, 1, 100, 100, 100},          \
-        {series, 10, 10, REVISED, 2, 0, 1, 0, 0, 150, 2, 50, 50, 100},      \
-        {series, 10, 20, FINAL, 2, 0, 0, 0, 0, 650, 1, 250, 250, 400},      \
-        {series, 10, 40, FINAL, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0},              \
-        {series, 10, 70, FINAL, 1, 1, 0, 0, 1, 500, 0, 500, 500, 500},      \
-        {series, SLICE_60, 60, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400}, \
-        {series, 60, 10, FINAL, 1, 0, 0, 0, 0, 100, 1, 100, 100, 100},      \
-        {series, 60, 20, FINAL, 4, 0, 1, 0, 0, 800, 3, 50, 100, 400},       \
-        {series, 60, 30, FINAL, 4, 0, 1, 0, 0, 800, 3, 50, 100, 400},       \
-        {series, 60, 40, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400},       \
-        {series, 60, 50, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400},       \
-        {series, 60, 60, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400},       \
-    {                                                                       \
-        series, 60, 70, FINAL, 3, 1, 0, 1, 1, 1150, 1, 250, 400, 500        \
-    }
+/* The least hash decides nothing here: no row has more than three traces. */
+#define A   "sa100 ta100"
+#define AD  "sa100 sd50 td50"
+#define C   "sc400 tc400"
+#define G   "sg500 eg500 tg500"
+#define ALL "sc400 sa100 sd50 ta100"
+#define CG  "sg500 sc400 eg500 tc400"
+#define B   "sb300 eb300 tb300"
+#define H   "sh0 th0"
 
-#define SAME_QUERY(width, end)                                         \
-    {                                                                  \
-        QUERY, width, end, FINAL, 1, 1, 0, 0, 0, 300, 0, 300, 300, 300 \
-    }
-#define SAME_UNKNOWN(width, end)                                 \
-    {                                                            \
-        UNKNOWN, width, end, FINAL, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0 \
-    }
+/* clang-format off */
+#define ENTRY_ROWS(series)                                                           \
+    {series, 10, 10, FINAL, 1, 0, 0, 0, 0, 100, 1, 100, 100, 100, A, 0},             \
+    {series, 10, 10, REVISED, 2, 0, 1, 0, 0, 150, 2, 50, 50, 100, AD, 0},            \
+    {series, 10, 20, FINAL, 2, 0, 0, 0, 0, 650, 1, 250, 250, 400, C, 0},             \
+    {series, 10, 40, FINAL, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, "", 0},                    \
+    {series, 10, 70, FINAL, 1, 1, 0, 0, 1, 500, 0, 500, 500, 500, G, 'g'},           \
+    {series, SLICE_60, 60, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400, ALL, 0},      \
+    {series, 60, 10, FINAL, 1, 0, 0, 0, 0, 100, 1, 100, 100, 100, A, 0},             \
+    {series, 60, 20, FINAL, 4, 0, 1, 0, 0, 800, 3, 50, 100, 400, ALL, 0},            \
+    {series, 60, 30, FINAL, 4, 0, 1, 0, 0, 800, 3, 50, 100, 400, ALL, 0},            \
+    {series, 60, 40, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400, ALL, 0},            \
+    {series, 60, 50, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400, ALL, 0},            \
+    {series, 60, 60, FINAL, 4, 0, 1, 1, 0, 800, 3, 50, 100, 400, ALL, 0},            \
+    {series, 60, 70, FINAL, 3, 1, 0, 1, 1, 1150, 1, 250, 400, 500, CG, 'g'}
+
+#define SAME_QUERY(width, end) \
+    {QUERY, width, end, FINAL, 1, 1, 0, 0, 0, 300, 0, 300, 300, 300, B, 'b'}
+#define SAME_UNKNOWN(width, end) \
+    {UNKNOWN, width, end, FINAL, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, H, 0}
+/* clang-format on */
 
 static const struct worked_out worked_out[] = {
     ENTRY_ROWS(CHECKOUT),
@@ -181,7 +247,7 @@ static const struct worked_out worked_out[] = {
     SAME_QUERY(60, 40),
     SAME_QUERY(60, 50),
     SAME_QUERY(60, 60),
-    {QUERY, 60, 70, FINAL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, /* just become empty */
+    {QUERY, 60, 70, FINAL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "", 0}, /* just become empty */
     SAME_UNKNOWN(10, 20),
     SAME_UNKNOWN(SLICE_60, 60),
     SAME_UNKNOWN(60, 20),
@@ -192,12 +258,19 @@ static const struct worked_out worked_out[] = {
     SAME_UNKNOWN(60, 70),
 };
 enum { WORKED_OUT = sizeof(worked_out) / sizeof(worked_out[0]), COLUMNS_MAX = 16 };
+enum { TAMPER_TRACE = 12, TAMPER_EXEMPLARS, TAMPER_ERRORS, TAMPER_ROW }; /* behind the columns */
 
 struct row_writer {
     struct topic_writer *topic;
     Weir__RowColumn column[COLUMNS_MAX];
     Weir__RowColumn *columns[COLUMNS_MAX];
     size_t count;
+    Weir__Exemplar exemplar[KINDS_MAX], *exemplars[KINDS_MAX];
+    size_t traces;
+    uint8_t trace_id[KINDS_MAX][TRACE_BYTES], failed_id[TRACE_BYTES];
+    Weir__ErrorKind kind, *kinds;
+    bool failed;
+    uint64_t errors_else;
 };
 
 static Weir__RowColumn *column_add(struct row_writer *writer, const char *name)
@@ -241,6 +314,43 @@ static void columns_add(struct row_writer *writer, const struct worked_out *w)
     number_add(writer, "latency_p50_ms", (double)w->p50_ms * 1.004); /* within the bound */
 }
 
+/* Such as `sc400 tc400`. */
+static void traces_add(struct row_writer *writer, const char *words)
+{
+    char kind, letter;
+    long long ms;
+    int bytes;
+    for (writer->traces = 0; sscanf(words, " %c%c%lld%n", &kind, &letter, &ms, &bytes) == 3;) {
+        size_t i = writer->traces++;
+        Weir__Exemplar *exemplar = &writer->exemplar[i];
+        weir__exemplar__init(exemplar);
+        memset(writer->trace_id[i], letter, TRACE_BYTES);
+        exemplar->kind = kind == 's'   ? WEIR__EXEMPLAR_KIND__SLOW
+                         : kind == 'e' ? WEIR__EXEMPLAR_KIND__ERROR
+                                       : WEIR__EXEMPLAR_KIND__TYPICAL;
+        exemplar->trace_id = (ProtobufCBinaryData){TRACE_BYTES, writer->trace_id[i]};
+        exemplar->duration_ns = (uint64_t)(ms * NS_PER_MS);
+        writer->exemplars[i] = exemplar;
+        words += bytes;
+    }
+}
+
+static void kinds_add(struct row_writer *writer, char letter)
+{
+    static char types[][16] = {"TimeoutError", "503"};
+    static char messages[][32] = {"no answer within <num> ms", "order <str> failed"};
+    int which = letter == 'g';
+    weir__error_kind__init(&writer->kind);
+    memset(writer->failed_id, letter, TRACE_BYTES);
+    writer->kind.type = types[which];
+    writer->kind.message = messages[which];
+    writer->kind.count = 1;
+    writer->kind.trace_id = (ProtobufCBinaryData){TRACE_BYTES, writer->failed_id};
+    writer->kinds = &writer->kind;
+    writer->failed = letter != 0;
+    writer->errors_else = 0;
+}
+
 static void row_write(struct row_writer *writer, const struct worked_out *w)
 {
     uint8_t value[4096];
@@ -254,6 +364,11 @@ static void row_write(struct row_writer *writer, const struct worked_out *w)
     row.status = w->status == ROW_REVISED ? WEIR__ROW_STATUS__REVISED : WEIR__ROW_STATUS__FINAL;
     row.n_column = writer->count;
     row.column = writer->columns;
+    row.n_exemplar = writer->traces;
+    row.exemplar = writer->exemplars;
+    row.n_error_kind = writer->failed;
+    row.error_kind = &writer->kinds;
+    row.errors_else = writer->errors_else;
     output.version = 1;
     output.what_case = WEIR__OUTPUT__WHAT_ROW;
     output.row = &row;
@@ -261,11 +376,27 @@ static void row_write(struct row_writer *writer, const struct worked_out *w)
     topic_write(writer->topic, 0, row.end_ns / NS_PER_MS, value, bytes);
 }
 
-/* One row is left out, or one of its columns is a little off. */
+static void tamper_traces(struct row_writer *writer, size_t which)
+{
+    if (which == TAMPER_TRACE && writer->traces > 0)
+        writer->trace_id[0][TRACE_BYTES - 1] ^= 1;
+    else if (which == TAMPER_EXEMPLARS && writer->traces > 0)
+        writer->traces--;
+    else if (which == TAMPER_ERRORS && writer->failed)
+        writer->kind.count++;
+    else
+        writer->errors_else = 1;
+}
+
+/* One row is left out, or one of its columns or traces is a little off. */
 static bool tampered(struct row_writer *writer, int tamper)
 {
     size_t column = (size_t)tamper % COLUMNS_MAX;
-    if (column >= writer->count) return false;
+    if (column == TAMPER_ROW || (column >= writer->count && column < TAMPER_TRACE)) return false;
+    if (column >= TAMPER_TRACE) {
+        tamper_traces(writer, column);
+        return true;
+    }
     Weir__RowColumn *c = writer->columns[column];
     if (c->value_case == WEIR__ROW_COLUMN__VALUE_INTEGER) {
         c->integer++;
@@ -282,6 +413,8 @@ static void rows_write(const char *brokers, const char *topic, int tamper)
     writer.topic = topic_writer_open(brokers, topic);
     for (int i = 0; i < WORKED_OUT; i++) {
         columns_add(&writer, &worked_out[i]);
+        traces_add(&writer, worked_out[i].traces);
+        kinds_add(&writer, worked_out[i].failed);
         bool aimed_at = tamper >= 0 && i == tamper % WORKED_OUT;
         if (aimed_at && !tampered(&writer, tamper)) continue;
         row_write(&writer, &worked_out[i]);

@@ -16,6 +16,7 @@ struct sum {
 /* A pane that was told, or is expected; of rows told, a revised one stands before a final one. */
 struct pane {
     struct sum told, due;
+    char *told_traces, *due_traces; /* in words; NULL: none */
     enum row_status status;
     bool is_told;
 };
@@ -53,9 +54,17 @@ static uint64_t integer_of(const Weir__Row *row, const char *name)
     return column == NULL ? 0 : column->integer;
 }
 
+static void keep(char **words, const struct traces_text *text)
+{
+    free(*words);
+    *words = strdup(text->text);
+    if (*words == NULL) die("no memory for traces in words");
+}
+
 static void row_take(void *self, const Weir__Row *row)
 {
     char column[64];
+    struct traces_text traces;
     struct live *live = self;
     if (!is_compared(live, row->rolling, row->start_ns, row->end_ns)) return;
     struct pane *pane = pane_at(live, row->series, row->end_ns);
@@ -70,15 +79,20 @@ static void row_take(void *self, const Weir__Row *row)
         snprintf(column, sizeof(column), "latency_le_%s", live->plan->threshold_text[t]);
         pane->told.threshold[t] = integer_of(row, column);
     }
+    row_traces_print(row, &traces);
+    keep(&pane->told_traces, &traces);
 }
 
 static void expected_take(void *self, const struct expected *e)
 {
     struct live *live = self;
     if (!is_compared(live, e->rolling, e->start_ns, e->end_ns) || e->status != ROW_FINAL) return;
-    struct sum *due = &pane_at(live, e->series, e->end_ns)->due;
-    *due = (struct sum){.spans = e->spans, .errors = e->errors, .sum_ns = e->sum_ns};
-    memcpy(due->threshold, e->threshold, sizeof(due->threshold));
+    struct traces_text traces;
+    struct pane *pane = pane_at(live, e->series, e->end_ns);
+    pane->due = (struct sum){.spans = e->spans, .errors = e->errors, .sum_ns = e->sum_ns};
+    memcpy(pane->due.threshold, e->threshold, sizeof(pane->due.threshold));
+    traces_print(e, &traces);
+    keep(&pane->due_traces, &traces);
 }
 
 static void sum_add(struct sum *sum, const struct sum *other)
@@ -90,16 +104,32 @@ static void sum_add(struct sum *sum, const struct sum *other)
         sum->threshold[t] += other->threshold[t];
 }
 
+static const char *words_of(const char *words)
+{
+    return words == NULL ? "" : words;
+}
+
+static bool are_same(const char *due, const char *told)
+{
+    return strcmp(words_of(due), words_of(told)) == 0;
+}
+
 static void pane_compare(struct live *live, const char *key, const struct pane *pane)
 {
     const struct sum *due = &pane->due, *told = &pane->told;
-    if (memcmp(due, told, sizeof(*due)) == 0) {
+    bool same_sums = memcmp(due, told, sizeof(*due)) == 0;
+    if (same_sums && are_same(pane->due_traces, pane->told_traces)) {
         live->equal++;
-    } else if (live->differ++ < SHOWN_MAX) {
+        return;
+    }
+    if (live->differ++ >= SHOWN_MAX) return;
+    if (same_sums)
+        printf("differs: %s: traces: expected%s\n  got%s\n", key, words_of(pane->due_traces),
+            words_of(pane->told_traces));
+    else
         printf("differs: %s: expected %" PRIu64 " spans, %" PRIu64 " errors, sum %" PRIu64
                "; got %" PRIu64 ", %" PRIu64 ", %" PRIu64 "\n",
             key, due->spans, due->errors, due->sum_ns, told->spans, told->errors, told->sum_ns);
-    }
 }
 
 /* Panes aside: what each series adds up to. */
@@ -136,6 +166,10 @@ bool live_compare(struct book *book, const char *brokers, const char *topic, int
     }
     printf("live: %" PRIu64 " spans, %" PRIu64 " %s equal, %" PRIu64 " differ\n", book->spans,
         live.equal, until_ms == 0 ? "series" : "panes", live.differ);
+    for (size_t i = 0; i < live.panes; i++) {
+        free(live.pane[i].told_traces);
+        free(live.pane[i].due_traces);
+    }
     free(live.pane);
     book_release(&live.keys);
     rows_close(rows);

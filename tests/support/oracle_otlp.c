@@ -2,6 +2,7 @@
 #include "oracle.h"
 #include "otlp.pb-c.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define DURATION_NS_MAX (24 * 3600 * UINT64_C(1000000000))
@@ -45,6 +46,56 @@ static const char *service_of(const Weir__Otlp__Resource *resource)
     return "unknown_service";
 }
 
+/* The first text of that key with anything in it, or "". */
+static const char *text_of(Weir__Otlp__KeyValue **attribute, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++) {
+        const Weir__Otlp__AnyValue *value = attribute[i]->value;
+        if (value == NULL || strcmp(attribute[i]->key, key) != 0) continue;
+        if (value->value_case == WEIR__OTLP__ANY_VALUE__VALUE_STRING_VALUE &&
+            *value->string_value != '\0')
+            return value->string_value;
+    }
+    return "";
+}
+
+/* The first text or whole number of that key; number [32] is room for it. */
+static const char *code_of(const Weir__Otlp__Span *span, const char *key, char *number)
+{
+    for (size_t i = 0; i < span->n_attributes; i++) {
+        const Weir__Otlp__AnyValue *value = span->attributes[i]->value;
+        if (value == NULL || strcmp(span->attributes[i]->key, key) != 0) continue;
+        if (value->value_case == WEIR__OTLP__ANY_VALUE__VALUE_INT_VALUE) {
+            snprintf(number, 32, "%" PRId64, value->int_value);
+            return number;
+        }
+        if (value->value_case == WEIR__OTLP__ANY_VALUE__VALUE_STRING_VALUE &&
+            *value->string_value != '\0')
+            return value->string_value;
+    }
+    return "";
+}
+
+/*
+ * Rule 14: a failed span's type is that of its last exception, else the first of four attributes that
+ * it has; its message that of its last exception, else of its status.
+ */
+static void error_read(const Weir__Otlp__Span *span, struct seen_span *seen, char *number)
+{
+    static const char *const codes[] = {
+        "error.type", "http.response.status_code", "http.status_code", "rpc.grpc.status_code"};
+    seen->error_type = seen->error_message = "";
+    for (size_t i = 0; i < span->n_events; i++) {
+        const Weir__Otlp__Event *event = span->events[i];
+        if (strcmp(event->name, "exception") != 0) continue;
+        seen->error_type = text_of(event->attributes, event->n_attributes, "exception.type");
+        seen->error_message = text_of(event->attributes, event->n_attributes, "exception.message");
+    }
+    for (size_t i = 0; i < 4 && *seen->error_type == '\0'; i++)
+        seen->error_type = code_of(span, codes[i], number);
+    if (*seen->error_message == '\0') seen->error_message = span->status->message;
+}
+
 struct reading {
     uint64_t *dropped;
     void (*take)(void *self, const struct seen_span *span);
@@ -68,7 +119,10 @@ static void scope_read(
                       span->status->code == WEIR__OTLP__STATUS_CODE__STATUS_CODE_ERROR,
             .end_ns = (int64_t)span->end_time_unix_nano,
             .duration_ns = duration_of(span),
+            .trace_id = span->trace_id.data,
         };
+        char number[32];
+        if (seen.failed) error_read(span, &seen, number);
         reading->take(reading->self, &seen);
     }
 }

@@ -112,6 +112,31 @@ const Weir__RowColumn *row_column(const Weir__Row *row, const char *name)
     return NULL;
 }
 
+/* A trace id of another size is nobody's. */
+static const uint8_t *trace_of(const ProtobufCBinaryData *id)
+{
+    static const uint8_t none[TRACE_BYTES];
+    return id->len == TRACE_BYTES ? id->data : none;
+}
+
+void row_traces_print(const Weir__Row *row, struct traces_text *text)
+{
+    static const char *const kinds[] = {"slow", "error", "typical"};
+    static const uint8_t none[TRACE_BYTES];
+    *text = (struct traces_text){.size = 0};
+    for (size_t i = 0; i < row->n_exemplar; i++) {
+        const Weir__Exemplar *e = row->exemplar[i];
+        traces_say(text, kinds[e->kind % 3], trace_of(&e->trace_id), e->duration_ns);
+    }
+    for (size_t i = 0; i < row->n_error_kind; i++) {
+        const Weir__ErrorKind *kind = row->error_kind[i];
+        char name[2 * MASKED_MAX + 2];
+        snprintf(name, sizeof(name), "%s\t%s", kind->type, kind->message);
+        traces_say(text, name, trace_of(&kind->trace_id), kind->count);
+    }
+    if (row->errors_else != 0) traces_say(text, "else", none, row->errors_else);
+}
+
 struct rows *rows_open(const char *brokers, const char *topic)
 {
     struct rows *rows = calloc(1, sizeof(*rows));
@@ -249,6 +274,18 @@ static void check_without_latency(struct check *check)
     }
 }
 
+static void check_traces(struct check *check)
+{
+    struct traces_text expected, got;
+    traces_print(check->expected, &expected);
+    row_traces_print(check->row, &got);
+    if (strcmp(expected.text, got.text) == 0) return;
+    if (!check->wrong) check->rows->differ++;
+    check->wrong = true;
+    say(check->rows, "differs: %s: traces: expected%s\n  got%s\n", check->key, expected.text,
+        got.text);
+}
+
 static void expected_take(void *self, const struct expected *e)
 {
     char key[16384];
@@ -269,6 +306,7 @@ static void expected_take(void *self, const struct expected *e)
     } else {
         check_without_latency(&check);
     }
+    check_traces(&check);
     if (!check.wrong) rows->equal++;
 }
 
@@ -330,13 +368,16 @@ static void row_print(const char *key, const Weir__Row *row)
     if (row->sketch.len > 0) printf(" sketch=");
     for (size_t i = 0; i < row->sketch.len; i++)
         printf("%02x", row->sketch.data[i]);
-    printf("\n");
+    struct traces_text traces;
+    row_traces_print(row, &traces);
+    printf("%s\n", traces.text);
 }
 
 static void alert_print(const Weir__Alert *a)
 {
-    printf("alert %020" PRId64 " %s %s %d %s %s %s %a %a %" PRId64 "\n", a->at_ns, a->series,
-        a->rule, (int)a->state, a->id, a->severity, a->column, a->value, a->threshold, a->since_ns);
+    printf("alert %020" PRId64 " %s %s %d %s %s %s %a %" PRId64 " %s %s\n", a->at_ns, a->series,
+        a->rule, (int)a->state, a->id, a->severity, a->condition, a->value, a->since_ns, a->labels,
+        a->annotations);
 }
 
 static int by_alert(const void *left, const void *right)

@@ -104,6 +104,75 @@ static bool is_column_shown(const Weir__RowColumn *column, const json_t *object)
     return json_is_number(value) && !(number < column->number) && !(number > column->number);
 }
 
+static bool json_id_read(const json_t *object, uint8_t *id)
+{
+    const char *text = json_string_value(json_object_get(object, "trace_id"));
+    if (text == NULL || strlen(text) != 2 * TRACE_BYTES) return false;
+    for (size_t i = 0; i < TRACE_BYTES; i++) {
+        unsigned byte;
+        if (sscanf(text + 2 * i, "%2x", &byte) != 1) return false;
+        id[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+static const char *json_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "?" : text;
+}
+
+static bool json_traces_print(const json_t *object, struct traces_text *text)
+{
+    const json_t *exemplars = json_object_get(object, "exemplars");
+    const json_t *kinds = json_object_get(object, "error_kinds");
+    json_int_t others = json_integer_value(json_object_get(object, "errors_else"));
+    uint8_t id[TRACE_BYTES] = {0};
+    *text = (struct traces_text){.size = 0};
+    for (size_t i = 0; i < json_array_size(exemplars); i++) {
+        const json_t *e = json_array_get(exemplars, i);
+        double ms = json_number_value(json_object_get(e, "duration_ms"));
+        if (!json_id_read(e, id)) return false;
+        traces_say(text, json_text(e, "kind"), id, (uint64_t)(ms * 1e6 + 0.5));
+    }
+    for (size_t i = 0; i < json_array_size(kinds); i++) {
+        const json_t *kind = json_array_get(kinds, i);
+        char name[2 * MASKED_MAX + 2];
+        snprintf(name, sizeof(name), "%s\t%s", json_text(kind, "type"), json_text(kind, "message"));
+        if (!json_id_read(kind, id)) return false;
+        traces_say(text, name, id, (uint64_t)json_integer_value(json_object_get(kind, "count")));
+    }
+    memset(id, 0, sizeof(id));
+    if (others != 0) traces_say(text, "else", id, (uint64_t)others);
+    return true;
+}
+
+/* The first of each kind of exemplar has a member of its own. */
+static bool are_firsts_shown(const Weir__Row *row, const json_t *object)
+{
+    static const char *const names[] = {"trace_id_slow", "trace_id_error", "trace_id_typical"};
+    for (int kind = 0; kind < 3; kind++) {
+        char id[2 * TRACE_BYTES + 1] = "";
+        for (size_t i = row->n_exemplar; i > 0; i--) {
+            const Weir__Exemplar *e = row->exemplar[i - 1];
+            if ((int)e->kind != kind) continue;
+            for (size_t b = 0; b < e->trace_id.len && b < TRACE_BYTES; b++)
+                snprintf(id + 2 * b, 3, "%02x", e->trace_id.data[b]);
+        }
+        const char *shown = json_string_value(json_object_get(object, names[kind]));
+        if (strcmp(shown == NULL ? "" : shown, id) != 0) return false;
+    }
+    return true;
+}
+
+static bool are_traces_shown(const Weir__Row *row, const json_t *object)
+{
+    struct traces_text due, shown;
+    row_traces_print(row, &due);
+    return json_traces_print(object, &shown) && strcmp(due.text, shown.text) == 0 &&
+           are_firsts_shown(row, object);
+}
+
 static const char *wrong_in_json(const Weir__Row *row, const json_t *object)
 {
     if (json_integer_value(json_object_get(object, "end_ms")) != row->end_ns / NS_PER_MS)
@@ -113,7 +182,7 @@ static const char *wrong_in_json(const Weir__Row *row, const json_t *object)
     for (size_t i = 0; i < row->n_column; i++) {
         if (!is_column_shown(row->column[i], object)) return row->column[i]->name;
     }
-    return NULL;
+    return are_traces_shown(row, object) ? NULL : "traces";
 }
 
 static void check_json(struct shown *shown, const char *key, struct due *due, const char *value)

@@ -10,6 +10,7 @@ typedef Weir__Check__TracesData Traces;
 typedef Weir__Check__ResourceSpans ResourceSpans;
 typedef Weir__Check__ScopeSpans ScopeSpans;
 typedef Weir__Check__Span Span;
+typedef Weir__Check__Event Event;
 typedef Weir__Check__KeyValue KeyValue;
 typedef Weir__Check__AnyValue AnyValue;
 
@@ -124,6 +125,58 @@ static bool is_failed(const Span *span)
     return code == 2;
 }
 
+/* The first pair of that key whose value is a text with something in it. */
+static struct bytes first_text(KeyValue *const *pair, size_t pairs, const char *key)
+{
+    for (size_t i = 0; i < pairs; i++) {
+        const AnyValue *value = value_of(pair[i]);
+        if (value == NULL || !has_key(pair[i], bytes_of(key))) continue;
+        if (value->value_case == WEIR__CHECK__ANY_VALUE__VALUE_STRING_VALUE &&
+            value->string_value.len != 0)
+            return view(&value->string_value);
+    }
+    return bytes_of("");
+}
+
+/* The first attribute of that key that is a text with something in it, or a whole number. */
+static struct bytes code_of(struct spans *spans, const Span *span, const char *key)
+{
+    for (size_t i = 0; i < span->n_attributes; i++) {
+        const AnyValue *value = value_of(span->attributes[i]);
+        if (value == NULL || !has_key(span->attributes[i], bytes_of(key))) continue;
+        if (value->value_case != WEIR__CHECK__ANY_VALUE__VALUE_STRING_VALUE &&
+            value->value_case != WEIR__CHECK__ANY_VALUE__VALUE_INT_VALUE)
+            continue;
+        struct bytes text = text_of(spans, value);
+        if (text.size != 0) return text;
+    }
+    return bytes_of("");
+}
+
+static struct bytes status_message(const Span *span)
+{
+    for (size_t i = span->n_status; i > 0; i--) {
+        if (span->status[i - 1]->has_message) return view(&span->status[i - 1]->message);
+    }
+    return bytes_of("");
+}
+
+static const struct span_error *error_of(struct spans *spans, const Span *span)
+{
+    static const char *const codes[] = {
+        "error.type", "http.response.status_code", "http.status_code", "rpc.grpc.status_code"};
+    struct bytes type = {0}, message = {0};
+    for (size_t i = span->n_events; i > 0 && type.data == NULL; i--) {
+        const Event *event = span->events[i - 1];
+        if (event->name.len != 9 || memcmp(event->name.data, "exception", 9) != 0) continue;
+        type = first_text(event->attributes, event->n_attributes, "exception.type");
+        message = first_text(event->attributes, event->n_attributes, "exception.message");
+    }
+    for (size_t i = 0; i < 4 && type.size == 0; i++)
+        type = code_of(spans, span, codes[i]);
+    return spans_error(spans, type, message.size != 0 ? message : status_message(span));
+}
+
 static enum span_drop judge(const Span *span)
 {
     if (span->trace_id.len != 16 || is_zero(&span->trace_id)) return DROP_TRACE_ID;
@@ -153,6 +206,7 @@ static void take_span(
     span->duration_ns = duration_ns < 0 ? 0 : (uint64_t)duration_ns;
     span->kind = in->kind >= 0 && in->kind <= 5 ? (uint8_t)in->kind : 0;
     span->failed = is_failed(in);
+    if (span->failed) span->error = error_of(out, in);
     for (uint32_t k = 0; out->wanted != NULL && k < out->wanted->count; k++) {
         out->attribute[span->attributes + k] =
             attribute_of(out, resource, scope, in, out->wanted->key[k]);
@@ -193,6 +247,15 @@ void reference_release(struct reference *reference)
     reference->unpacked = NULL;
 }
 
+static const char *error_difference(const struct span_error *a, const struct span_error *b)
+{
+    if ((a == NULL) != (b == NULL)) return "presence of an error";
+    if (a == NULL) return NULL;
+    if (!bytes_equal(a->type, b->type)) return "type of an error";
+    if (!bytes_equal(a->message, b->message)) return "message of an error";
+    return a->hash == b->hash ? NULL : "hash of an error";
+}
+
 static const char *span_difference(const struct span *a, const struct span *b)
 {
     if (!bytes_equal(a->service, b->service)) return "service";
@@ -205,7 +268,7 @@ static const char *span_difference(const struct span *a, const struct span *b)
     if (a->kind != b->kind) return "kind";
     if (a->failed != b->failed) return "failed";
     if (a->verdict != 0 || a->skewed) return "verdict or skewed is set";
-    return NULL;
+    return error_difference(a->error, b->error);
 }
 
 static const char *attributes_differ(

@@ -25,6 +25,7 @@ build  libjansson-dev           pc:jansson
 build  libzstd-dev              pc:libzstd
 build  libxxhash-dev            pc:libxxhash
 build  libssl-dev               pc:openssl
+build  libcurl4-openssl-dev     pc:libcurl
 demo   redis-server             cmd:redis-server
 test   redis-server             cmd:redis-server
 test   redis-tools              cmd:redis-cli
@@ -38,6 +39,8 @@ test   openssl                  cmd:openssl
 test   kcat                     cmd:kcat
 test   python3-redis            cmd:python3
 test   systemd                  cmd:systemd-analyze
+test   prometheus-alertmanager  cmd:prometheus-alertmanager
+test   python3-aiosmtpd         -
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
 verify libclang-rt-14-dev       -

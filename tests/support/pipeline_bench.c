@@ -8,6 +8,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -27,16 +28,23 @@ void bench_plan_release(struct bench_plan *bench)
     config_release(&bench->config);
 }
 
-/* Ids are only asked to be there. */
+/* A span's trace, and why it failed, follow from when it ended and how long it took. */
 static void message_span(struct buffer *out, const struct bench_span *from)
 {
+    char type[32], message[64];
+    uint64_t drawn = hash_mix((uint64_t)from->end_ns, (uint64_t)from->duration_ns);
+    snprintf(type, sizeof(type), "Error%c", 'A' + (char)(drawn % 20));
+    snprintf(message, sizeof(message), "failed after %" PRId64 " ns", from->duration_ns);
+    struct otlp_exception exception = {bytes_of(type), bytes_of(message)};
     struct otlp_span span = {.trace_id = {1},
         .span_id = {1},
+        .exception = from->failed ? &exception : NULL,
         .name = bytes_of(from->operation),
         .kind = from->kind,
         .start_ns = from->end_ns - from->duration_ns,
         .end_ns = from->end_ns,
         .failed = from->failed};
+    memcpy(span.trace_id + 8, &drawn, sizeof(drawn));
     otlp_write_span(out, &span);
 }
 
@@ -146,6 +154,19 @@ static void line_row(struct buffer *line, const struct output *out)
             (const char *)column->name.data, column->value.integer);
     }
     buffer_print(line, " sketch=%016" PRIx64, hash_stable(row->sketch));
+    for (uint32_t i = 0; i < row->exemplars; i++) {
+        const struct exemplar *e = &row->exemplar[i];
+        buffer_print(line, " %s=%016" PRIx64 ":%" PRIu64, exemplar_kind_name[e->kind],
+            hash_stable((struct bytes){e->trace_id, sizeof(e->trace_id)}), e->duration_ns);
+    }
+    for (uint32_t i = 0; i < row->error_kinds; i++) {
+        const struct error_kind *kind = &row->error_kind[i];
+        buffer_print(line, " %" PRIu64 "x%.*s(%.*s)%016" PRIx64, kind->count, (int)kind->type.size,
+            (const char *)kind->type.data, (int)kind->message.size,
+            (const char *)kind->message.data,
+            hash_stable((struct bytes){kind->trace_id, sizeof(kind->trace_id)}));
+    }
+    buffer_print(line, " else=%" PRIu64, row->errors_else);
 }
 
 static void line_alert(struct buffer *line, const struct output *out)

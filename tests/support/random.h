@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct random {
     uint64_t state;
@@ -70,6 +71,37 @@ static inline uint64_t random_octave_ns(struct random *random)
     return ns > (uint64_t)SPAN_DURATION_NS_MAX ? (uint64_t)SPAN_DURATION_NS_MAX : ns;
 }
 
+/* One of so many trace ids that some come again, and others do not. */
+static inline const uint8_t *random_trace_id(struct random *random)
+{
+    enum { TRACES = 200 };
+    static uint8_t id[TRACES][16];
+    for (uint64_t i = 0; id[0][0] == 0 && i < TRACES; i++) {
+        struct random of_id = random_from(i + 1);
+        for (size_t b = 16; b > 0; b--)
+            id[TRACES - 1 - i][b - 1] = (uint8_t)(1 + random_below(&of_id, 255));
+    }
+    return id[random_below(random, TRACES)];
+}
+
+/* Why a span failed: one of more kinds than are kept, a few of them often; NULL now and then. */
+static inline const struct span_error *random_error(struct random *random)
+{
+    enum { KINDS = 30 };
+    static struct span_error error[KINDS];
+    static char text[KINDS][2][24];
+    for (int i = 0; error[0].type.data == NULL && i < KINDS; i++) {
+        struct span_error *made = &error[KINDS - 1 - i];
+        snprintf(text[i][0], sizeof(text[i][0]), "type %d", i % 5);
+        snprintf(text[i][1], sizeof(text[i][1]), "message %d", i / 5);
+        *made = (struct span_error){
+            .type = bytes_of(text[i][0]), .message = bytes_of(i % 7 == 6 ? "" : text[i][1])};
+        made->hash = span_error_hash(made->type, made->message);
+    }
+    uint64_t kinds = random_coin(random) ? KINDS : 4;
+    return random_once_in(random, 20) ? NULL : &error[random_below(random, kinds)];
+}
+
 /* A span as operators see it: usual durations and the ends of the range, any kind and verdict. */
 static inline struct span random_span(struct random *random)
 {
@@ -79,6 +111,7 @@ static inline struct span random_span(struct random *random)
     if (random_once_in(random, 256)) duration_ns = (uint64_t)SPAN_DURATION_NS_MAX;
 
     struct span span = {
+        .trace_id = random_trace_id(random),
         .start_ns = INT64_C(1700000000000000000) + (int64_t)random_below(random, 1000000000),
         .duration_ns = duration_ns,
         .kind = (uint8_t)random_below(random, KIND_COUNT),
@@ -87,6 +120,7 @@ static inline struct span random_span(struct random *random)
         .verdict = SPAN_ON_TIME,
     };
     span.end_ns = span.start_ns + (int64_t)duration_ns;
+    if (span.failed) span.error = random_error(random);
     if (random_once_in(random, 10)) span.verdict = SPAN_LATE;
     if (random_once_in(random, 10)) span.verdict = SPAN_TOO_LATE;
     return span;

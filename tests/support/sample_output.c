@@ -57,9 +57,10 @@ struct output sample_alert(const char *id, const char *series, enum alert_state 
         .series = bytes_of(series),
         .state = state,
         .severity = bytes_of("page"),
-        .column = bytes_of("latency_p99_ms"),
+        .condition = bytes_of("p99 > 500ms"),
         .value = 750.5,
-        .threshold = 500,
+        .labels = bytes_of("{\"alertname\":\"slow\",\"severity\":\"page\"}"),
+        .annotations = bytes_of("{\"summary\":\"p99 is 751ms\"}"),
         .since_ns = 1714564800000 * NS_PER_MS,
         .at_ns = 1714564830000 * NS_PER_MS,
     };

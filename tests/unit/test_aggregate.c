@@ -32,8 +32,9 @@ static const char busy[] =
     "zscore: [{column: error_ratio, history: 8, warmup: 3}]\n"
     "slos: [{name: good, match: {service: 'c*'}, objective: 99%, columns: all},\n"
     "       {name: fast, match: {}, objective: 99%, latency: 100ms, window: month}]\n"
-    "rules: [{name: slow, column: latency_p95_ms, above: 60},\n"
-    "        {name: failing, column: error_ratio, above: 0.2, window: 4s, for: 3s}]\n";
+    "rules: [{name: slow, when: p95 > 60ms, keep_firing_for: 2s},\n"
+    "        {name: failing, when: 'error_ratio[4s] > 20% and spans[6s] > 0', for: 3s},\n"
+    "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n";
 
 /* The records of one source partition, made from a seed, cut into epochs anywhere. */
 struct source_record {
@@ -371,7 +372,7 @@ static const char lively[] =
     "pane: 1s\nwindows: [4s, 12s]\nlateness: 3s\nskew: 1s\nallowed_lateness: 10s\npartitions: 2\n"
     "provisional: 100ms\nlimits: {provisional_rows: 100, series_idle: 1m, series: 12}\n"
     "history: [{resolution: 1s, retain: 1h, sketches: true}]\n"
-    "rules: [{name: failing, column: error_ratio, above: 0.2, window: 4s}]\n";
+    "rules: [{name: failing, when: 'error_ratio[4s] > 20%'}]\n";
 
 static void the_same_log_says_the_same_bytes(void **unused)
 {
@@ -746,6 +747,67 @@ static void minimum_and_maximum_leave_the_window_with_their_slice(void **unused)
         assert_true(rolling_value(&f, AT(want[i].end), "latency_min_ms") == want[i].min);
         assert_true(rolling_value(&f, AT(want[i].end), "latency_max_ms") == want[i].max);
         assert_true(rolling_value(&f, AT(want[i].end), "latency_sum_ns") == want[i].sum * 1000000);
+    }
+    fixture_release(&f);
+}
+
+/* The rolling row that ends then; `out` borrows from the records. */
+static void rolling_row(const struct fixture *f, int64_t end_ns, struct output *out)
+{
+    for (size_t i = 0; i < f->records.count; i++) {
+        struct bytes key, value;
+        struct error err;
+        records_get(&f->records, i, &key, &value);
+        assert_int_equal(output_decode(value, out, &err), ST_OK);
+        if (!out->is_alert && out->row.rolling && out->row.end_ns == end_ns) return;
+    }
+    fail_msg("no rolling row ends at %lld", (long long)end_ns);
+}
+
+static void give_failed(struct fixture *f, int64_t at_ns, int ms)
+{
+    struct bench_span span = {"s", "op", KIND_SERVER, at_ns, ms * 1000000, true};
+    bench_record(&f->worker, 0, at_ns, &span, 1);
+}
+
+/* Slices of 10 s in a window of 30 s: each row tells of three slices, also once the slowest has left. */
+static void traces_and_error_kinds_leave_the_window_with_their_slice(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    fixture_init(&f, plain, 1);
+    give(&f, 0, AT(1), AT(1), 900);
+    give_failed(&f, AT(2), 10);
+    give(&f, 0, AT(11), AT(11), 5);
+    give_failed(&f, AT(21), 20);
+    give(&f, 0, AT(31), AT(31), 70);
+    tick(&f, 0, AT(200));
+    epoch(&f);
+    static const struct {
+        int64_t end;
+        int slow_ms[3]; /* 0: no more */
+        uint32_t failed;
+    } want[] = {{10, {900, 10}, 1}, {20, {900, 10, 5}, 1}, {30, {900, 20, 10}, 2},
+        {40, {70, 20, 5}, 1}, {50, {70, 20}, 1}, {60, {70}, 0}};
+    for (size_t i = 0; i < COUNT(want); i++) {
+        struct output out;
+        uint32_t told = 0;
+        rolling_row(&f, AT(want[i].end), &out);
+        for (; told < 3 && want[i].slow_ms[told] != 0; told++) {
+            assert_int_equal(out.row.exemplar[told].kind, EXEMPLAR_SLOW);
+            assert_int_equal(out.row.exemplar[told].duration_ns, want[i].slow_ms[told] * 1000000);
+        }
+        for (uint32_t e = 0; e < want[i].failed; e++, told++)
+            assert_int_equal(out.row.exemplar[told].kind, EXEMPLAR_ERROR);
+        assert_int_equal(out.row.exemplar[told++].kind, EXEMPLAR_TYPICAL);
+        assert_int_equal(out.row.exemplars, told);
+        assert_int_equal(out.row.errors_else, 0);
+        uint64_t errors = 0;
+        for (uint32_t k = 0; k < out.row.error_kinds; k++) {
+            assert_true(bytes_are(out.row.error_kind[k].message, "failed after <num> ns"));
+            errors += out.row.error_kind[k].count;
+        }
+        assert_int_equal(errors, want[i].failed);
     }
     fixture_release(&f);
 }
@@ -1298,7 +1360,7 @@ static void alerts_are_said_with_the_rows_and_resolved(void **unused)
     struct fixture f;
     char yaml[900];
     snprintf(yaml, sizeof(yaml),
-        "%srules: [{name: slow, column: latency_max_ms, above: 500, window: 30s}]\n", plain);
+        "%srules: [{name: slow, when: 'max[30s] > 500ms', labels: {team: a}}]\n", plain);
     fixture_init(&f, yaml, 1);
     give(&f, 0, AT(1), AT(1), 10);
     give(&f, 0, AT(11), AT(11), 900);
@@ -1319,6 +1381,9 @@ static void alerts_are_said_with_the_rows_and_resolved(void **unused)
             assert_int_equal(out.alert.state, ALERT_FIRING);
             assert_int_equal(out.alert.at_ns, AT(20));
             assert_int_equal(strlen(out.alert.id), 32);
+            assert_true(
+                bytes_are(out.alert.labels, "{\"alertname\":\"slow\",\"severity\":"
+                                            "\"warning\",\"operation\":\"op\",\"team\":\"a\"}"));
             memcpy(id, out.alert.id, sizeof(id));
         } else {
             assert_int_equal(out.alert.state, ALERT_RESOLVED);
@@ -1327,6 +1392,41 @@ static void alerts_are_said_with_the_rows_and_resolved(void **unused)
         }
     }
     assert_int_equal(alerts, 2);
+    fixture_release(&f);
+}
+
+/* Nothing of the series is left in any window long before it has been silent for two minutes. */
+static void a_silent_series_is_closed_on_until_its_absence_is_told(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    char yaml[900];
+    snprintf(yaml, sizeof(yaml), "%srules: [{name: gone, when: 'absent[3m]'}]\n", plain);
+    fixture_init(&f, yaml, 1);
+    give(&f, 0, AT(1), AT(1), 10);
+    tick(&f, 0, AT(900));
+    epoch(&f);
+    give(&f, 0, AT(901), AT(901), 10);
+    tick(&f, 0, AT(1000));
+    epoch(&f);
+    static const struct {
+        enum alert_state state;
+        int64_t at_s;
+    } wanted[] = {{ALERT_FIRING, 190}, {ALERT_RESOLVED, 910}};
+    size_t alerts = 0;
+    for (size_t i = 0; i < f.records.count; i++) {
+        struct bytes key, value;
+        struct output out;
+        struct error err;
+        records_get(&f.records, i, &key, &value);
+        assert_int_equal(output_decode(value, &out, &err), ST_OK);
+        if (!out.is_alert) continue;
+        assert_true(alerts < COUNT(wanted));
+        assert_int_equal(out.alert.state, wanted[alerts].state);
+        assert_int_equal(out.alert.at_ns, AT(wanted[alerts].at_s));
+        alerts++;
+    }
+    assert_int_equal(alerts, COUNT(wanted));
     fixture_release(&f);
 }
 
@@ -1349,6 +1449,7 @@ int main(void)
         cmocka_unit_test(what_was_not_understood_lowers_the_capture_ratio),
         cmocka_unit_test(a_rolling_row_that_has_become_empty_is_said_once),
         cmocka_unit_test(minimum_and_maximum_leave_the_window_with_their_slice),
+        cmocka_unit_test(traces_and_error_kinds_leave_the_window_with_their_slice),
         cmocka_unit_test(a_gap_of_years_costs_nothing),
         cmocka_unit_test(time_without_series_piles_nothing_up),
         cmocka_unit_test(at_the_end_every_pane_closes),
@@ -1369,6 +1470,7 @@ int main(void)
         cmocka_unit_test(a_state_that_no_aggregate_wrote_is_refused_with_what_is_wrong),
         cmocka_unit_test(operator_states_go_to_the_same_operator_only),
         cmocka_unit_test(alerts_are_said_with_the_rows_and_resolved),
+        cmocka_unit_test(a_silent_series_is_closed_on_until_its_absence_is_told),
     };
     return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@
 enum { LINE_BYTES = 4096, WORD_BYTES = 256, CLAIMS_LEAST = 300 };
 
 static const char *const documents[] = {"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md",
-    "SECURITY.md", "CHANGELOG.md", "FAULTS.md", "LIMITS.md", "config/SLO.md", "sinks/REDIS.md",
+    "SECURITY.md", "CHANGELOG.md", "FAULTS.md", "LIMITS.md", "config/RULES.md", "config/SLO.md",
+    "sinks/REDIS.md",
     NULL};
 
 static const char sources_list[] =

@@ -180,7 +180,7 @@ struct sample {
     struct durations durations;
     struct numbers numbers;
     struct pairs pairs;
-    uint64_t inner;
+    uint64_t inner, former;
 };
 
 static const struct option sample_options[] = {
@@ -202,6 +202,11 @@ static const struct option sample_options[] = {
     OPTION(DURATIONS, sample, durations, "[1s, 2s]", "h"),
     OPTION(NUMBERS, sample, numbers, "[]", "h"),
     OPTION(PAIRS, sample, pairs, "{a: b}", "h"),
+    {.key = "former",
+        .type = OPTION_COUNT,
+        .offset = offsetof(struct sample, former),
+        .fallback = "5",
+        .is_old = true},
     {.key = "group.inner",
         .type = OPTION_COUNT,
         .offset = offsetof(struct sample, inner),
@@ -238,6 +243,29 @@ static void an_empty_map_gives_the_fallbacks(void **unused)
     assert_int_equal(s.numbers.count, 0);
     assert_int_equal(s.pairs.count, 1);
     assert_int_equal(s.inner, 3);
+    assert_int_equal(s.former, 5);
+    assert_int_equal(s.pairs.count, 1);
+    assert_string_equal(s.pairs.key[0], "a");
+    assert_string_equal(s.pairs.text[0], "b");
+    pool_release(&pool);
+}
+
+static void pairs_keep_their_order_and_may_be_empty(void **unused)
+{
+    (void)unused;
+    struct pool pool = {0};
+    struct sample s;
+    struct error err;
+    assert_int_equal(
+        sample_read("former: 6\npairs: {z.y: '', b: 2, 'a b': null-ish}", &s, &pool, &err), ST_OK);
+    assert_int_equal(s.former, 6);
+    assert_int_equal(s.pairs.count, 3);
+    assert_string_equal(s.pairs.key[0], "z.y");
+    assert_string_equal(s.pairs.text[0], "");
+    assert_string_equal(s.pairs.text[1], "2");
+    assert_string_equal(s.pairs.key[2], "a b");
+    assert_int_equal(sample_read("pairs: {}", &s, &pool, &err), ST_OK);
+    assert_int_equal(s.pairs.count, 0);
     pool_release(&pool);
 }
 
@@ -281,6 +309,10 @@ static void every_refusal_says_where_and_what_would_be_right(void **unused)
         {"count: 1\ncuont: 2", "s.yaml:2:1: unknown key \"cuont\"; did you mean \"count\"?"},
         {"group: {iner: 2}",
             "s.yaml:1:9: unknown key \"group.iner\"; did you mean \"group.inner\"?"},
+        {"formr: 2", "s.yaml:1:1: unknown key \"formr\"; known are"},
+        {"pairs: [a]", "s.yaml:1:8: pairs: this is a list, want names with texts"},
+        {"pairs: {a: [b]}", "s.yaml:1:12: pairs: this is a list, want a single value"},
+        {"pairs: {a: }", "s.yaml:1:9: pairs: a has no value; write '' for an empty one"},
         {"inner: 2", "s.yaml:1:1: unknown key \"inner\"; did you mean \"group.inner\"?"},
         {"zzzzzz: 2", "s.yaml:1:1: unknown key \"zzzzzz\"; known are count, bytes, number"},
         {"count: 1\ncount: 2", "s.yaml:2:1: count is given twice; keep one"},
@@ -387,6 +419,7 @@ int main(void)
         cmocka_unit_test(variables_are_expanded),
         cmocka_unit_test(a_variable_that_is_not_set_is_named),
         cmocka_unit_test(an_empty_map_gives_the_fallbacks),
+        cmocka_unit_test(pairs_keep_their_order_and_may_be_empty),
         cmocka_unit_test(what_is_written_goes_before),
         cmocka_unit_test(every_refusal_says_where_and_what_would_be_right),
         cmocka_unit_test(an_expanded_value_stays_one_value),

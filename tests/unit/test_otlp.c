@@ -154,12 +154,14 @@ static void what_the_writer_writes_is_read(void **state)
     struct fixture *f = *state;
     struct otlp_attribute pod = {bytes_of("pod"), bytes_of("p-1")};
     struct otlp_attribute code = {bytes_of("code"), bytes_of("200")};
+    struct otlp_exception exception = {bytes_of("Boom"), bytes_of("at 0x7f00")};
     struct otlp_span span = {.name = bytes_of("GET /"),
         .kind = KIND_SERVER,
         .start_ns = START,
         .end_ns = END,
         .failed = true,
         .status_message = bytes_of("boom"),
+        .exception = &exception,
         .attribute = &code,
         .attributes = 1};
     memcpy(span.trace_id, trace_id, sizeof(trace_id));
@@ -182,6 +184,8 @@ static void what_the_writer_writes_is_read(void **state)
     assert_int_equal(got->duration_ns, END - START);
     assert_int_equal(got->kind, KIND_SERVER);
     assert_true(got->failed);
+    expect_text(got->error->type, "Boom");
+    expect_text(got->error->message, "at <hex>");
     expect_attribute(f, 0, 0, "p-1");
     expect_attribute(f, 0, 1, "200");
 }
@@ -190,12 +194,14 @@ static void protobuf_c_reads_all_that_the_writer_writes(void **state)
 {
     struct fixture *f = *state;
     struct otlp_attribute code = {bytes_of("code"), bytes_of("200")};
+    struct otlp_exception exception = {bytes_of("Boom"), bytes_of("at 0x7f00")};
     struct otlp_span span = {.name = bytes_of("GET /"),
         .kind = KIND_CLIENT,
         .start_ns = START,
         .end_ns = END,
         .failed = true,
         .status_message = bytes_of("boom"),
+        .exception = &exception,
         .attribute = &code,
         .attributes = 1,
         .parent_id = {9}};
@@ -223,6 +229,13 @@ static void protobuf_c_reads_all_that_the_writer_writes(void **state)
     assert_string_equal(child->attributes[0]->value->string_value, "200");
     assert_int_equal(child->status->code, WEIR__OTLP__STATUS_CODE__STATUS_CODE_ERROR);
     assert_string_equal(child->status->message, "boom");
+    assert_int_equal(child->n_events, 1);
+    assert_string_equal(child->events[0]->name, "exception");
+    assert_int_equal(child->events[0]->time_unix_nano, END);
+    assert_string_equal(child->events[0]->attributes[0]->key, "exception.type");
+    assert_string_equal(child->events[0]->attributes[0]->value->string_value, "Boom");
+    assert_string_equal(child->events[0]->attributes[1]->key, "exception.message");
+    assert_string_equal(child->events[0]->attributes[1]->value->string_value, "at 0x7f00");
     assert_int_equal(resource->scope_spans[0]->spans[1]->parent_span_id.len, 0);
     weir__otlp__traces_data__free_unpacked(traces, NULL);
 }
@@ -743,6 +756,134 @@ static void a_value_in_pieces_is_what_was_set_last(void **state)
     expect_attribute(f, 0, 1, NULL);
 }
 
+static void put_event(struct buffer *out, const char *name, const char *type, const char *message)
+{
+    size_t event = wire_open(out, 11);
+    if (type != NULL) put_pair(out, 3, "exception.type", type);
+    if (message != NULL) put_pair(out, 3, "exception.message", message);
+    wire_put_bytes(out, 2, bytes_of(name)); /* behind its attributes */
+    wire_close(out, event);
+}
+
+static void put_status(struct buffer *out, uint64_t code, const char *message)
+{
+    size_t status = wire_open(out, 15);
+    if (message != NULL) wire_put_bytes(out, 2, bytes_of(message));
+    wire_put_uint(out, 3, code);
+    wire_close(out, status);
+}
+
+static void put_number(struct buffer *out, const char *key, uint64_t number)
+{
+    struct buffer value = {0};
+    wire_put_uint(&value, 3, number);
+    put_value(out, 9, key, buffer_bytes(&value));
+    buffer_release(&value);
+}
+
+/* type NULL: the span has no error at all */
+static void expect_error(struct fixture *f, struct around a, const char *type, const char *message)
+{
+    put_needed(&f->message);
+    close_span(&f->message, a);
+    const struct span_error *error = decode_one(f)->error;
+    if (type == NULL) {
+        assert_null(error);
+    } else {
+        assert_non_null(error);
+        expect_text(error->type, type);
+        expect_text(error->message, message);
+        assert_true(error->hash == span_error_hash(error->type, error->message));
+    }
+    f->message.size = 0;
+}
+
+static void a_failed_span_says_why_in_any_order_of_its_fields(void **state)
+{
+    struct fixture *f = *state;
+    struct buffer *out = &f->message;
+    struct around a = open_span(out);
+    put_status(out, 2, "status");
+    put_event(out, "exception", "TimeoutError", "no answer within 250 ms");
+    put_event(out, "retry", "NotThis", "nor this");
+    expect_error(f, a, "TimeoutError", "no answer within <num> ms");
+
+    a = open_span(out);
+    put_event(out, "exception", "First", "first");
+    put_event(out, "exception", "Last", NULL);
+    put_number(out, "http.status_code", 500);
+    put_status(out, 2, "the status of order 17");
+    expect_error(f, a, "Last", "the status of order <num>");
+
+    a = open_span(out);
+    put_event(out, "exception", NULL, "only a message");
+    put_number(out, "rpc.grpc.status_code", 14);
+    put_status(out, 2, NULL);
+    expect_error(f, a, "14", "only a message");
+}
+
+static void a_code_stands_in_for_an_exception_type(void **state)
+{
+    struct fixture *f = *state;
+    struct buffer *out = &f->message;
+    static const char *const keys[] = {
+        "rpc.grpc.status_code", "http.status_code", "http.response.status_code", "error.type"};
+    for (size_t upto = 1; upto <= 4; upto++) { /* each is better than those before it */
+        char text[8];
+        struct around a = open_span(out);
+        for (size_t i = 0; i < upto; i++)
+            put_number(out, keys[i], 500 + i);
+        put_pair(out, 9, keys[upto - 1], "not the first of its key");
+        put_status(out, 2, NULL);
+        snprintf(text, sizeof(text), "%zu", 500 + upto - 1);
+        expect_error(f, a, text, "");
+    }
+    struct around a = open_span(out);
+    put_pair(out, 9, "error.type", "");
+    put_pair(out, 9, "error.type", "java.net.ConnectException");
+    put_status(out, 2, NULL);
+    expect_error(f, a, "java.net.ConnectException", "");
+
+    a = open_span(out);
+    put_number(out, "http.status_code", UINT64_MAX); /* -1 */
+    put_status(out, 2, NULL);
+    expect_error(f, a, "-1", "");
+}
+
+static void a_span_that_did_not_fail_or_says_nothing_has_no_error(void **state)
+{
+    struct fixture *f = *state;
+    struct buffer *out = &f->message;
+    struct around a = open_span(out);
+    put_event(out, "exception", "Handled", "it went on");
+    put_number(out, "http.status_code", 404);
+    put_status(out, 1, "fine");
+    expect_error(f, a, NULL, NULL);
+
+    a = open_span(out);
+    put_event(out, "exception", NULL, NULL);
+    put_status(out, 2, "");
+    expect_error(f, a, NULL, NULL);
+}
+
+static void events_are_only_looked_into_where_a_span_failed(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t code = 1; code <= 2; code++) {
+        struct around a = open_span(&f->message);
+        put_needed(&f->message);
+        put_status(&f->message, code, NULL);
+        size_t at = f->message.size + 2 + 3; /* behind its tag and length, and three more lengths */
+        wire_put_bytes(&f->message, 11, bytes_of("\x1a\x05oops"));
+        close_span(&f->message, a);
+        spans_reset(&f->spans);
+        enum status status = decode_bytes(f, buffer_bytes(&f->message));
+        assert_int_equal(status, code == 1 ? ST_OK : ST_SKIP);
+        if (status == ST_SKIP) assert_int_equal(f->spans.refused_at, at);
+        f->message.size = 0;
+    }
+}
+
 static void what_is_nested_deep_is_not_entered(void **state)
 {
     struct fixture *f = *state;
@@ -830,7 +971,9 @@ static uint64_t draw(uint64_t *seed, uint64_t below)
     return (z ^ (z >> 31)) % below;
 }
 
-static const char *const dealt_keys[] = {"a", "b", "", "service.name", "ab"};
+static const char *const dealt_keys[] = {"a", "b", "", "service.name", "ab", "error.type",
+    "http.response.status_code", "http.status_code", "rpc.grpc.status_code", "exception.type",
+    "exception.message"};
 enum { DEALT_KEYS = sizeof(dealt_keys) / sizeof(dealt_keys[0]) };
 
 static void deal_value(struct buffer *out, uint64_t *seed)
@@ -868,9 +1011,21 @@ static void deal_pairs(struct buffer *out, uint64_t *seed, uint32_t field)
 static void deal_status(struct buffer *out, uint64_t *seed)
 {
     size_t status = wire_open(out, 15);
-    if (draw(seed, 2) == 0) wire_put_bytes(out, 2, bytes_of("boom"));
-    if (draw(seed, 2) == 0) wire_put_uint(out, 3, draw(seed, 4));
+    if (draw(seed, 2) == 0) wire_put_bytes(out, 2, bytes_of(draw(seed, 4) == 0 ? "" : "boom 7"));
+    if (draw(seed, 2) == 0) wire_put_uint(out, 3, draw(seed, 2) == 0 ? 2 : draw(seed, 4));
     wire_close(out, status);
+}
+
+static void deal_event(struct buffer *out, uint64_t *seed)
+{
+    size_t event = wire_open(out, 11);
+    for (uint64_t left = draw(seed, 4); left > 0; left--) {
+        if (draw(seed, 2) == 0) wire_put_fixed64(out, 1, START);
+        if (draw(seed, 2) == 0)
+            wire_put_bytes(out, 2, bytes_of(draw(seed, 4) == 0 ? "retry" : "exception"));
+        if (draw(seed, 2) == 0) deal_pairs(out, seed, 3);
+    }
+    wire_close(out, event);
 }
 
 static void deal_span(struct buffer *out, uint64_t *seed)
@@ -886,6 +1041,7 @@ static void deal_span(struct buffer *out, uint64_t *seed)
             put_id(out, (uint32_t)(1 + draw(seed, 4)), trace_id, draw(seed, 17));
         if (draw(seed, 3) == 0) deal_pairs(out, seed, 9);
         if (draw(seed, 3) == 0) deal_status(out, seed);
+        if (draw(seed, 3) == 0) deal_event(out, seed);
     }
     wire_close(out, span);
 }
@@ -927,7 +1083,7 @@ static void deal_message(struct buffer *out, uint64_t *seed)
 
 static struct projection dealt_projection(uint64_t *seed)
 {
-    struct projection wanted = {.count = (uint32_t)draw(seed, DEALT_KEYS + 1)};
+    struct projection wanted = {.count = (uint32_t)draw(seed, ATTRIBUTES_MAX + 1)};
     for (uint32_t k = 0; k < wanted.count; k++)
         wanted.key[k] = bytes_of(dealt_keys[k]);
     return wanted;
@@ -947,7 +1103,7 @@ static void agree_on(struct bytes message, const struct projection *wanted, uint
 static void random_messages_are_read_as_protobuf_c_reads_them(void **state)
 {
     struct fixture *f = *state;
-    uint64_t spans = 0;
+    uint64_t spans = 0, errors = 0, types = 0;
     for (uint64_t start = 1; start <= 5000; start++) {
         uint64_t seed = start;
         f->message.size = 0;
@@ -957,8 +1113,13 @@ static void random_messages_are_read_as_protobuf_c_reads_them(void **state)
         f->spans.count = 0;
         assert_int_equal(decode_bytes(f, buffer_bytes(&f->message)), ST_OK);
         spans += f->spans.count;
+        for (uint32_t s = 0; s < f->spans.count; s++) {
+            const struct span_error *error = f->spans.span[s].error;
+            errors += error != NULL;
+            types += error != NULL && error->type.size != 0;
+        }
     }
-    assert_true(spans > 5000); /* the dice are not loaded */
+    assert_true(spans > 5000 && errors > 500 && types > 200); /* the dice are not loaded */
 }
 
 static void messages_cut_at_every_byte_are_read_as_protobuf_c_reads_them(void **state)
@@ -1037,23 +1198,37 @@ static void a_real_capture_is_read_as_protobuf_c_reads_it(void **state)
     capture_release(&capture);
 }
 
+/* Two of the kinds that there are: a code alone, and an exception. */
+static void note_failure(const struct span *span, uint64_t *failed, uint64_t kinds[2])
+{
+    static const char unavailable[] =
+        "<num> UNAVAILABLE: Name resolution failed for target dns:cartservice:<num>";
+    const struct span_error *error = span->error;
+    *failed += span->failed;
+    if (error == NULL) return;
+    kinds[0] += bytes_are(error->type, "500") && error->message.size == 0;
+    kinds[1] += bytes_are(error->type, "14") && bytes_are(error->message, unavailable);
+}
+
 static void a_real_capture_is_read_in_full(void **state)
 {
     struct fixture *f = *state;
     struct capture capture = astronomy();
-    uint64_t spans = 0, failed = 0;
+    uint64_t spans = 0, failed = 0, kinds[2] = {0};
     for (size_t i = 0; i < capture.count; i++) {
         spans_reset(&f->spans);
         assert_int_equal(decode_bytes(f, capture.message[i]), ST_OK);
         spans += f->spans.count;
         for (uint32_t s = 0; s < f->spans.count; s++)
-            failed += f->spans.span[s].failed;
+            note_failure(&f->spans.span[s], &failed, kinds);
         for (int d = 0; d < DROP_COUNT; d++)
             assert_int_equal(f->spans.dropped[d], 0);
     }
     assert_int_equal(capture.count, 465);
     assert_int_equal(spans, 64151);
     assert_int_equal(failed, 3869);
+    assert_int_equal(kinds[0], 1332);
+    assert_int_equal(kinds[1], 1238);
     capture_release(&capture);
 }
 
@@ -1093,6 +1268,10 @@ int main(void)
         FACT(attributes_are_those_of_span_then_scope_then_resource),
         FACT(values_are_written_out_as_text),
         FACT(a_value_in_pieces_is_what_was_set_last),
+        FACT(a_failed_span_says_why_in_any_order_of_its_fields),
+        FACT(a_code_stands_in_for_an_exception_type),
+        FACT(a_span_that_did_not_fail_or_says_nothing_has_no_error),
+        FACT(events_are_only_looked_into_where_a_span_failed),
         FACT(what_is_nested_deep_is_not_entered),
         FACT(a_message_over_the_limit_of_spans_is_set_aside),
         FACT(a_malformed_message_is_set_aside_whole_and_its_byte_named),

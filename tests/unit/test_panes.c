@@ -43,6 +43,7 @@ static struct span *add(struct fixture *f, const char *service, const char *oper
     assert_non_null(span);
     span->service = bytes_of(service);
     span->operation = bytes_of(operation);
+    span->trace_id = (const uint8_t *)"of some trace...";
     span->kind = kind;
     span->pane = pane;
     if (zone != NULL && f->spans.wanted->count != 0)

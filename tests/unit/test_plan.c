@@ -261,7 +261,7 @@ static void the_fingerprint_leaves_out_what_may_differ(void **unused)
     (void)unused;
     static const char *const same[] = {"instance: x", "brokers: x:1", "lateness: 1m", "epoch: 1s",
         "quantiles: [0.5, 0.95]", "zscore: []", "limits: {series: 5}", "redis: {prefix: x}",
-        "threads: {combine: 4}", "rules: [{name: r, column: errors, above: 1}]",
+        "threads: {combine: 4}", "rules: [{name: r, when: errors > 1}]",
         "history: [{resolution: pane, retain: 2h}, {resolution: 1m, retain: 2h}]"};
     uint64_t usual = fingerprint("");
     for (size_t i = 0; i < COUNT(same); i++) {

@@ -5,11 +5,13 @@
 #include "engine/base/log.h"
 #include "engine/base/node.h"
 #include "engine/base/text.h"
+#include "engine/base/trace_link.h"
 #include "engine/cmd/sheet.h"
 #include "engine/config.h"
 #include "engine/dead_letter.h"
 #include "engine/metrics.h"
 #include "schemas/decoder.h"
+#include "schemas/mask.h"
 #include "schemas/series_name.h"
 #include "sinks/row_json.h"
 
@@ -141,6 +143,10 @@ static const struct {
     LIMIT(SPANS_MAX),
     LIMIT(SPAN_TEXT_MAX),
     LIMIT(ATTRIBUTES_MAX),
+    LIMIT(MASK_BYTES_MAX),
+    LIMIT(EXEMPLARS_MAX),
+    LIMIT(ERROR_KINDS_MAX),
+    LIMIT(TRACE_LINK_BYTES_MAX),
     LIMIT(TOPICS_MAX),
     LIMIT(VIEWS_MAX),
     LIMIT(VIEW_DIMENSIONS_MAX),

@@ -4,7 +4,6 @@
  */
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
-#include "engine/cmd/cmd.h"
 #include "engine/cmd/sheet.h"
 #include "operators/sketch.h"
 #include "sinks/redis_read.h"
@@ -12,6 +11,7 @@
 #include "sinks/store.h"
 #include "tests/support/random.h"
 #include "tests/support/redis_server.h"
+#include "tests/support/run_command.h"
 #include "tests/support/sample_output.h"
 
 #include <math.h>
@@ -45,6 +45,7 @@ static void *open_store(void)
 {
     struct store_config config = {.url = server.unix_url,
         .prefix = "weir",
+        .trace_link = "http://jaeger/trace/{trace_id}",
         .timeout_ns = 5 * NS_PER_S,
         .plan = 0xabc,
         .pane_ns = 10 * NS_PER_S,
@@ -93,6 +94,25 @@ static void fill_slices(void *self, int64_t *applied)
     pool_release(&pool);
 }
 
+/* Of the widest window of SERIES: four traces, and error kinds with what would steer a terminal. */
+static void fill_traces(struct row *row)
+{
+    row->exemplars = 3;
+    for (uint8_t i = 0; i < 3; i++)
+        row->exemplar[i] =
+            (struct exemplar){.kind = i, .trace_id = {(uint8_t)(i + 1)}, .duration_ns = 1234567};
+    row->error_kinds = 2;
+    row->error_kind[0] = (struct error_kind){.type = bytes_of("TimeoutError"),
+        .message = bytes_of("no answer within <num> ms"),
+        .count = 31,
+        .trace_id = {0xaa}};
+    row->error_kind[1] = (struct error_kind){.type = bytes_of("500"),
+        .message = bytes_of("red \x1b[31m"),
+        .count = 5,
+        .trace_id = {0xbb}};
+    row->errors_else = 7;
+}
+
 static void fill_newest(void *self, int64_t *applied)
 {
     int64_t end_ms = NOON + 60000 * SLICES;
@@ -115,6 +135,7 @@ static void fill_newest(void *self, int64_t *applied)
     sample_number(&outputs[2], "latency_p99_ms_z", -2);
     sample_number(&outputs[2], "rate_per_s_z", 7.25);
     outputs[6].row.sketch = bytes_of("\x01");
+    fill_traces(&outputs[1].row);
     outputs[8].alert.rule = bytes_of("slow \x1b[31m");
     apply(self, outputs, sizeof(outputs) / sizeof(outputs[0]), applied);
 }
@@ -138,48 +159,11 @@ static int stop(void **unused)
     return 0;
 }
 
-struct said {
-    int exit_code;
-    char out[1 << 18];
-    char complaint[4096];
-};
-
-static void read_back(FILE *file, char *into, size_t room)
-{
-    rewind(file);
-    size_t size = fread(into, 1, room - 1, file);
-    into[size] = '\0';
-    fclose(file);
-}
-
-/* Run a command with NULL-terminated words, and take what it says. */
-static const struct said *run(const struct command *command, const char *const *words)
-{
-    static struct said said;
-    char *argv[32] = {(char *)command->name};
-    int argc = 1;
-    for (; words[argc - 1] != NULL; argc++)
-        argv[argc] = (char *)words[argc - 1];
-    FILE *out = tmpfile(), *complaint = tmpfile();
-    fflush(NULL);
-    int kept_out = dup(1), kept_complaint = dup(2);
-    dup2(fileno(out), 1);
-    dup2(fileno(complaint), 2);
-    said.exit_code = command->run(argc, argv);
-    fflush(NULL);
-    dup2(kept_out, 1);
-    dup2(kept_complaint, 2);
-    close(kept_out);
-    close(kept_complaint);
-    read_back(out, said.out, sizeof(said.out));
-    read_back(complaint, said.complaint, sizeof(said.complaint));
-    return &said;
-}
-
 #define QUERY(...) \
-    run(&command_query, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
+    run_command(   \
+        &command_query, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
 #define TOP(...) \
-    run(&command_top, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
+    run_command(&command_top, (const char *const[]){"--redis", server.unix_url, __VA_ARGS__, NULL})
 
 static json_t *json_said(const struct said *said)
 {
@@ -234,6 +218,36 @@ static void the_newest_rows_come_as_they_are_stored(void **unused)
     const struct said *said = QUERY("now", SERIES);
     assert_non_null(strstr(said->out, SERIES));
     assert_non_null(strstr(said->out, "latency_p99_ms_z"));
+}
+
+static void errors_and_traces_are_those_of_the_widest_window_with_links(void **unused)
+{
+    (void)unused;
+#define ZEROS "000000000000000000000000000000"
+    const struct said *said = QUERY("errors", SERIES);
+    assert_int_equal(said->exit_code, EXIT_DONE);
+    assert_non_null(strstr(said->out, "31  TimeoutError  no answer within <num> ms  "
+                                      "http://jaeger/trace/aa" ZEROS "\n"));
+    assert_non_null(strstr(said->out, "of other kinds"));
+    assert_null(strchr(said->out, '\x1b'));
+    assert_non_null(strstr(said->out, "5m"));
+
+    said = QUERY("traces", "checkout");
+    assert_non_null(strstr(said->out, "1.23457  slow     http://jaeger/trace/01" ZEROS "\n"));
+    assert_non_null(strstr(said->out, "1.23457  error    http://jaeger/trace/02" ZEROS "\n"));
+    assert_non_null(strstr(said->out, "1.23457  typical  http://jaeger/trace/03" ZEROS "\n"));
+
+    json_t *all = json_said(QUERY("errors", SERIES, "--json"));
+    const json_t *row = json_array_get(all, 0);
+    assert_string_equal(json_string_value(json_object_get(row, "window")), "5m");
+    row = json_object_get(row, "row");
+    assert_int_equal(json_integer_value(json_object_get(row, "errors_else")), 7);
+    assert_int_equal(json_array_size(json_object_get(row, "exemplars")), 3);
+    json_decref(all);
+
+    said = QUERY("now", SERIES);
+    assert_non_null(strstr(said->out, "trace_id_slow"));
+    assert_null(strstr(said->out, "exemplars"));
 }
 
 static void history_is_what_the_range_holds_whole(void **unused)
@@ -377,14 +391,111 @@ static void what_fired_is_listed_with_its_state(void **unused)
     assert_null(strchr(said->out, '\x1b'));
 }
 
+static void conditions_find_the_series_that_meet_them(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *condition, *found[3];
+    } cases[] = {
+        {"service=check* and p99[1m]>50ms", {SERIES, "service=checkout"}},
+        {"spans[5m] >= 3000", {SERIES}},
+        {"p99 > 1ms", {SERIES}}, /* the pane; that of service=checkout is long past */
+        {"latency_p99_ms_z < 0", {SERIES}},
+        {"operation=* and not service=check*",
+            {"service=mail%1B%5B2J;operation=a%0Ab;kind=CLIENT"}},
+        {"absent[5m]", {"service=gone"}},
+        {"kind!=SERVER and spans[1m] > 5k", {"service=checkout"}},
+        {"p99[1m] > 1h", {NULL}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *all = json_said(QUERY(cases[i].condition, "--json"));
+        size_t wanted = 0;
+        while (wanted < 3 && cases[i].found[wanted] != NULL)
+            wanted++;
+        if (json_array_size(all) != wanted)
+            fail_msg("%s: %zu", cases[i].condition, json_array_size(all));
+        for (size_t s = 0; s < wanted; s++) {
+            bool found = false;
+            for (size_t a = 0; a < wanted; a++) {
+                const json_t *series = json_object_get(json_array_get(all, a), "series");
+                found = found || strcmp(json_string_value(series), cases[i].found[s]) == 0;
+            }
+            if (!found) fail_msg("%s: %s", cases[i].condition, cases[i].found[s]);
+        }
+        json_decref(all);
+    }
+}
+
+static void conditions_show_what_they_read(void **unused)
+{
+    (void)unused;
+    json_t *all = json_said(QUERY("spans[5m] >= 3000 and p99[5m] > 1ms", "--json"));
+    const json_t *values = json_object_get(json_array_get(all, 0), "values");
+    assert_true(json_number_value(json_object_get(values, "p99[5m]")) == 90);
+    assert_true(json_number_value(json_object_get(values, "spans[5m]")) == 3000);
+    json_decref(all);
+    const struct said *said = QUERY("spans[5m] >= 3000 and p99[5m] > 1ms and not absent[1h]");
+    assert_int_equal(said->exit_code, EXIT_DONE);
+    assert_non_null(strstr(said->out, "spans[5m]  p99[5m]  absent[1h]"));
+    assert_non_null(strstr(said->out, SERIES "       3000     90ms          no"));
+    said = QUERY("operation=* and not service=check*");
+    assert_null(strchr(said->out, '\x1b'));
+}
+
+/* Wherever a row among the newest has them. */
+static void scores_are_read_from_any_row(void **unused)
+{
+    (void)unused;
+    char line[512];
+    int64_t end_ms = NOON + 60000 * SLICES;
+    snprintf(line, sizeof(line),
+        "HSET weir:now:%s scored {\"start_ms\":%lld,\"end_ms\":%lld,\"spans\":1,"
+        "\"errors_level\":1,\"latency_level\":2}",
+        SERIES, (long long)end_ms - 60000, (long long)end_ms);
+    freeReplyObject(redis_server_do(&server, line));
+    static const char *const met[] = {"anomaly(any) >= page", "anomaly(latency) = page",
+        "anomaly(errors) = notice and spans[1m] = 600"};
+    for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
+        json_t *all = json_said(QUERY(met[i], "--json"));
+        assert_int_equal(json_array_size(all), 1);
+        json_decref(all);
+    }
+    json_t *none = json_said(QUERY("anomaly(errors) >= page", "--json"));
+    assert_int_equal(json_array_size(none), 0);
+    json_decref(none);
+    freeReplyObject(redis_server_do(&server, "HDEL weir:now:" SERIES " scored"));
+}
+
+static void a_condition_that_cannot_be_read_names_the_column(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *condition, *hint;
+    } cases[] = {
+        {"p99[1m] > 50ms and p89 > 1s", "column 20: \"p89\" is no column; the nearest are p99"},
+        {"servic=x", "column 1: \"servic\" is no column; the nearest is service"},
+        {"p99[2m] > 1s", "column 5: there is no window of 2m; there are 10s, 1m, 5m"},
+        {"spans > 1 and", "column 14: want a column, not the end"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct said *said = QUERY(cases[i].condition);
+        assert_int_equal(said->exit_code, EXIT_USAGE);
+        if (strstr(said->complaint, cases[i].hint) == NULL) fail_msg("%s", said->complaint);
+    }
+}
+
 static void wrong_usage_says_what_would_be_right(void **unused)
 {
     (void)unused;
     static const struct {
         const char *words[5], *hint;
     } cases[] = {
-        {{NULL}, "services, series, now, history, range, alerts or transitions"},
-        {{"serices"}, "services, series, now, history, range, alerts or transitions"},
+        {{NULL},
+            "services, series, now, history, range, errors, traces, alerts, transitions or a "
+            "condition"},
+        {{"serices"},
+            "services, series, now, history, range, errors, traces, alerts, transitions or a "
+            "condition"},
         {{"now"}, "of which series"},
         {{"services", "x"}, "one word too many"},
         {{"history", "a", "--from", "yesterday"}, "--from"},
@@ -392,9 +503,10 @@ static void wrong_usage_says_what_would_be_right(void **unused)
         {{"range", "a", "--quantile", "99"}, "from 0 to 1"},
         {{"range", "a", "--quantile", "0.5,"}, "from 0 to 1"},
         {{"range", "a", "--quantil", "0.5"}, "--quantile"},
+        {{"spans > 1", "x"}, "one word too many"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct said *said = run(&command_query, cases[i].words);
+        const struct said *said = run_command(&command_query, cases[i].words);
         assert_int_equal(said->exit_code, EXIT_USAGE);
         assert_non_null(strstr(said->complaint, cases[i].hint));
     }
@@ -405,12 +517,12 @@ static void a_redis_that_is_not_there_is_said_so(void **unused)
     (void)unused;
     static const char *const words[] = {
         "--redis", "redis://:hunter2@127.0.0.1:1", "services", NULL};
-    const struct said *said = run(&command_query, words);
+    const struct said *said = run_command(&command_query, words);
     assert_int_equal(said->exit_code, EXIT_FAILED);
     assert_non_null(strstr(said->complaint,
         "cannot connect to redis://127.0.0.1:1: Connection refused; is Redis running"));
     assert_null(strstr(said->complaint, "hunter2"));
-    said = run(&command_top, words + 2);
+    said = run_command(&command_top, words + 2);
     assert_int_equal(said->exit_code, EXIT_USAGE);
 }
 
@@ -519,10 +631,10 @@ static void the_documented_dashboard_user_may_read_all_and_write_nothing(void **
     struct error err;
     snprintf(url, sizeof(url), "redis://dashboard:look@127.0.0.1:%d", server.port);
     const char *const words[] = {"--redis", url, "--once", NULL};
-    assert_int_equal(run(&command_top, words)->exit_code, EXIT_DONE);
+    assert_int_equal(run_command(&command_top, words)->exit_code, EXIT_DONE);
     const char *const range[] = {
         "--redis", url, "range", SERIES, "--from", "1714564800", "--to", "1714573800", NULL};
-    assert_int_equal(run(&command_query, range)->exit_code, EXIT_DONE);
+    assert_int_equal(run_command(&command_query, range)->exit_code, EXIT_DONE);
 
     struct store_config config = {
         .url = url, .prefix = "weir", .timeout_ns = 5 * NS_PER_S, .plan = 1, .alerts_max = 1};
@@ -597,6 +709,7 @@ int main(void)
         cmocka_unit_test(services_are_listed_newest_first),
         cmocka_unit_test(series_are_listed_of_one_service_or_all),
         cmocka_unit_test(the_newest_rows_come_as_they_are_stored),
+        cmocka_unit_test(errors_and_traces_are_those_of_the_widest_window_with_links),
         cmocka_unit_test(history_is_what_the_range_holds_whole),
         cmocka_unit_test(a_resolution_that_is_not_kept_names_those_that_are),
         cmocka_unit_test(a_range_has_the_quantiles_of_its_spans),
@@ -604,6 +717,10 @@ int main(void)
         cmocka_unit_test(a_range_too_long_is_refused_with_a_way_out),
         cmocka_unit_test(alerts_that_fire_are_listed),
         cmocka_unit_test(what_fired_is_listed_with_its_state),
+        cmocka_unit_test(conditions_find_the_series_that_meet_them),
+        cmocka_unit_test(conditions_show_what_they_read),
+        cmocka_unit_test(scores_are_read_from_any_row),
+        cmocka_unit_test(a_condition_that_cannot_be_read_names_the_column),
         cmocka_unit_test(wrong_usage_says_what_would_be_right),
         cmocka_unit_test(a_redis_that_is_not_there_is_said_so),
         cmocka_unit_test(top_shows_the_shortest_window_by_rate),

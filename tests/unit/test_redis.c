@@ -314,15 +314,48 @@ static void an_alert_is_active_until_it_is_resolved(void **unused)
     assert_int_equal(events->elements, 2);
     const redisReply *first = events->element[0]->element[1];
     const redisReply *second = events->element[1]->element[1];
-    assert_int_equal(first->elements, 20);
+    assert_int_equal(first->elements, 22);
     assert_string_equal(first->element[0]->str, "id");
     assert_string_equal(first->element[1]->str, "f00d");
     assert_string_equal(first->element[7]->str, "firing");
     assert_string_equal(first->element[13]->str, "750.5");
-    assert_string_equal(first->element[19]->str, "1714564830000");
-    assert_int_equal(second->elements, 22);
-    assert_string_equal(second->element[20]->str, "refilled");
+    assert_string_equal(first->element[10]->str, "condition");
+    assert_string_equal(first->element[11]->str, "p99 > 500ms");
+    assert_string_equal(first->element[14]->str, "labels");
+    assert_string_equal(first->element[15]->str, "{\"alertname\":\"slow\",\"severity\":\"page\"}");
+    assert_string_equal(first->element[17]->str, "{\"summary\":\"p99 is 751ms\"}");
+    assert_string_equal(first->element[21]->str, "1714564830000");
+    assert_int_equal(second->elements, 24);
+    assert_string_equal(second->element[22]->str, "refilled");
     freeReplyObject(events);
+    store_redis.close(self);
+}
+
+static void who_reads_what_fires_is_told_while_a_partition_is_refilled(void **unused)
+{
+    (void)unused;
+    void *self = open_store();
+    struct output row = sample_row(A, NOON, 10000, 1);
+    struct store_batch batch = batch_of(&row, 1, -1, 0);
+    struct error err;
+    int64_t applied;
+    batch.refill = true;
+    assert_int_equal(store_redis.apply(self, 3, &batch, &applied, &err), ST_OK);
+    assert_int_equal(redis_server_number(&server, "HGET weir:applied refill:3"), 1);
+    batch = batch_of(&row, 1, 0, 1);
+    assert_int_equal(store_redis.apply(self, 3, &batch, &applied, &err), ST_OK);
+    assert_int_equal(redis_server_number(&server, "HGET weir:applied refill:3"), 1);
+    batch = batch_of(&row, 1, 1, 2);
+    batch.whole = true;
+    assert_int_equal(store_redis.apply(self, 3, &batch, &applied, &err), ST_OK);
+    assert_int_equal(redis_server_number(&server, "HGET weir:applied refill:3"), -1);
+
+    batch = batch_of(&row, 1, 2, 3);
+    batch.refill = true;
+    assert_int_equal(store_redis.apply(self, 3, &batch, &applied, &err), ST_OK);
+    assert_int_equal(store_redis.refilled(self, 3, &err), ST_OK);
+    assert_int_equal(redis_server_number(&server, "HGET weir:applied refill:3"), -1);
+    assert_int_equal(redis_server_number(&server, "HGET weir:applied 3"), 3);
     store_redis.close(self);
 }
 
@@ -837,6 +870,7 @@ int main(void)
         ON_EMPTY(an_emptied_server_is_noticed_and_filled_again),
         ON_EMPTY(another_plan_takes_over_with_its_first_batch_only),
         ON_EMPTY(an_alert_is_active_until_it_is_resolved),
+        ON_EMPTY(who_reads_what_fires_is_told_while_a_partition_is_refilled),
         ON_EMPTY(the_alerts_stream_is_bounded),
         ON_EMPTY(what_was_sent_too_long_ago_is_left_out),
         ON_EMPTY(every_key_expires_as_long_after_sending_as_it_is_kept),

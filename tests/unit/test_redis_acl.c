@@ -3,6 +3,7 @@
  * not one permission can be left out, and one that is missing is named.
  */
 #include "engine/base/clock.h"
+#include "sinks/redis_alerts.h"
 #include "sinks/redis_read.h"
 #include "sinks/store.h"
 #include "tests/support/redis_server.h"
@@ -130,6 +131,56 @@ static enum status look(const char *url, const char *prefix, struct error *err)
     return status;
 }
 
+/* What a notifier does with what it has read. */
+static enum status tell_of(struct redis_alerts *alerts, struct error *err)
+{
+    struct alerts_telling telling = {
+        .id = "f00d", .at_ms = NOON, .state = BOOK_FIRING, .json = bytes_of("{}")};
+    enum alerts_verdict verdict;
+    struct alerts_look look = {.cut = false};
+    bool newer, ours;
+    enum status status = redis_alerts_begin(alerts, &telling, &verdict, err);
+    if (status == ST_OK) status = redis_alerts_done(alerts, &telling, &newer, err);
+    if (status == ST_OK) status = redis_alerts_restore(alerts, "f00d", bytes_of("x"), err);
+    if (status == ST_OK) status = redis_alerts_look(alerts, &look, err);
+    if (status == ST_OK) status = redis_alerts_forget(alerts, "f00d", err);
+    if (status == ST_OK) status = redis_alerts_turn(alerts, 1, &ours, err);
+    alerts_look_release(&look);
+    return status;
+}
+
+/* Everything that `weir notify` does. */
+static enum status notify(const char *url, const char *prefix, struct error *err)
+{
+    static struct alerts_entries entries;
+    struct redis_alerts_config config = {.url = url,
+        .prefix = prefix,
+        .timeout_ns = 5 * NS_PER_S,
+        .place = "oncall",
+        .notifier = "n1",
+        .stale_ns = NS_PER_S};
+    struct redis_alerts *alerts = NULL;
+    uint64_t pending;
+    bool anew;
+    freeReplyObject(redis_server_do(&server, "DEL weir:alerts"));
+    freeReplyObject(redis_server_do(&server, "XADD weir:alerts 1-1 id f00d state firing"));
+    freeReplyObject(redis_server_do(&server, "HSET weir:alerts:active f00d {}"));
+    const char *const ids[] = {"1-1"};
+    enum status status = redis_alerts_open(&alerts, &config, err);
+    if (status != ST_OK) return status;
+    status = redis_alerts_join(alerts, &anew, err);
+    if (status == ST_OK) status = redis_alerts_read(alerts, 1, 1, &entries, err);
+    if (status == ST_OK) status = redis_alerts_own(alerts, "0", 1, &entries, err);
+    if (status == ST_OK) status = redis_alerts_claim(alerts, 1, &entries, err);
+    if (status == ST_OK) status = redis_alerts_hold(alerts, ids, 1, err);
+    if (status == ST_OK) status = tell_of(alerts, err);
+    if (status == ST_OK) status = redis_alerts_acknowledge(alerts, ids, 1, err);
+    if (status == ST_OK) status = redis_alerts_tidy(alerts, true, &pending, err);
+    alerts_entries_release(&entries);
+    redis_alerts_close(alerts);
+    return status;
+}
+
 /* A user of the document, and what it is for, by way of a Sentinel so that ROLE is asked too. */
 struct role {
     const char *user, *password;
@@ -138,6 +189,7 @@ struct role {
 
 static const struct role worker = {"weir", "secret", work};
 static const struct role reader = {"dashboard", "look", look};
+static const struct role notifier = {"notifier", "tell", notify};
 
 static void url_of(const struct role *role, char url[128])
 {
@@ -170,6 +222,30 @@ static void the_documented_reader_may_see_all_of_it_and_touch_no_other_prefix(vo
 {
     (void)unused;
     check_role_of(&reader);
+}
+
+static void the_documented_notifier_may_do_all_of_it_and_touch_no_other_prefix(void **unused)
+{
+    (void)unused;
+    check_role_of(&notifier);
+}
+
+/* It cannot make alerts, nor rows, nor the sink's place. */
+static void the_documented_notifier_may_not_do_a_workers_work(void **unused)
+{
+    (void)unused;
+    char url[128];
+    struct error err;
+    url_of(&notifier, url);
+    assert_int_equal(work(url, "weir", &err), ST_FATAL);
+    freeReplyObject(redis_server_do(&server, "AUTH notifier tell"));
+    redisReply *reply = redis_server_do(&server, "XADD weir:alerts * id f00d");
+    assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    reply = redis_server_do(&server, "HGET weir:now:x 1m");
+    assert_int_equal(reply->type, REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    redis_server_meet(&server);
 }
 
 static void the_documented_reader_may_write_nothing(void **unused)
@@ -226,6 +302,12 @@ static void no_permission_of_the_reader_is_needless_and_a_missing_one_is_named(v
     leave_each_out(&reader, "+hget +hmget +xrange +xread");
 }
 
+static void no_permission_of_the_notifier_is_needless_and_a_missing_one_is_named(void **unused)
+{
+    (void)unused;
+    leave_each_out(&notifier, "");
+}
+
 /* What REDIS.md shows to dashboards and weir itself does not ask. */
 static void the_documented_reader_may_ask_what_dashboards_ask(void **unused)
 {
@@ -263,9 +345,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documented_worker_may_do_all_of_it_and_touch_no_other_prefix),
         cmocka_unit_test(the_documented_reader_may_see_all_of_it_and_touch_no_other_prefix),
+        cmocka_unit_test(the_documented_notifier_may_do_all_of_it_and_touch_no_other_prefix),
+        cmocka_unit_test(the_documented_notifier_may_not_do_a_workers_work),
         cmocka_unit_test(the_documented_reader_may_write_nothing),
         cmocka_unit_test(no_permission_of_the_worker_is_needless_and_a_missing_one_is_named),
         cmocka_unit_test(no_permission_of_the_reader_is_needless_and_a_missing_one_is_named),
+        cmocka_unit_test(no_permission_of_the_notifier_is_needless_and_a_missing_one_is_named),
         cmocka_unit_test(the_documented_reader_may_ask_what_dashboards_ask),
     };
     return cmocka_run_group_tests_name("redis_acl", tests, start, stop);

@@ -4,6 +4,7 @@
  */
 #include "engine/base/clock.h"
 #include "engine/cmd/cmd.h"
+#include "sinks/redis_alerts.h"
 #include "sinks/redis_read.h"
 #include "sinks/store.h"
 #include "tests/support/redis_server.h"
@@ -107,6 +108,32 @@ static void rows_go_over_tls_to_a_name_and_to_an_address(void **unused)
     assert_int_equal(apply_at("127.0.0.1", tls_port, &files, &err), ST_OK);
     assert_int_equal(redis_server_number(&server, "HGET weir:applied 0"), 0);
     assert_int_equal(apply_at("localhost", tls_port, &files, &err), ST_OK);
+}
+
+static void alerts_are_read_over_tls(void **unused)
+{
+    (void)unused;
+    char url[64];
+    struct error err;
+    struct redis_alerts *alerts = NULL;
+    bool anew;
+    snprintf(url, sizeof(url), "rediss://127.0.0.1:%d", tls_port);
+    struct redis_alerts_config config = {.url = url,
+        .tls = {.ca = file("ca.pem")},
+        .prefix = "weir",
+        .timeout_ns = 5 * NS_PER_S,
+        .place = "p",
+        .notifier = "n",
+        .stale_ns = NS_PER_S};
+    assert_int_equal(redis_alerts_open(&alerts, &config, &err), ST_OK);
+    assert_int_equal(redis_alerts_join(alerts, &anew, &err), ST_OK);
+    assert_true(anew);
+    redis_alerts_close(alerts);
+    config.tls.ca = file("other-ca.pem");
+    assert_int_equal(redis_alerts_open(&alerts, &config, &err), ST_OK);
+    assert_int_equal(redis_alerts_join(alerts, &anew, &err), ST_RETRY);
+    assert_int_equal(redis_alerts_trouble(alerts), STORE_TLS);
+    redis_alerts_close(alerts);
 }
 
 static void a_batch_larger_than_a_record_arrives_whole_and_is_read_back(void **unused)
@@ -389,6 +416,7 @@ int main(void)
     redis_server_require();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_go_over_tls_to_a_name_and_to_an_address),
+        cmocka_unit_test(alerts_are_read_over_tls),
         cmocka_unit_test(a_batch_larger_than_a_record_arrives_whole_and_is_read_back),
         cmocka_unit_test(a_certificate_of_ours_is_shown_where_the_server_asks_for_one),
         cmocka_unit_test(another_ca_is_refused),

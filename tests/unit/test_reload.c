@@ -52,8 +52,9 @@ static void what_may_change_does_and_the_rest_stays(void **unused)
     struct error err;
     fixture_init(&f, begin, NULL);
     file_write(&f, "quantiles: [0.9, 0.95]\nlimits: {series: 20, message_bytes: 2MiB}\npane: 5s\n"
+                   "lateness: 40s\n"
                    "threads: {combine: 3}\nlog: {level: debug}\n"
-                   "rules: [{name: slow, column: latency_p90_ms, above: 1}]\nzscore: []\n");
+                   "rules: [{name: slow, when: p90 > 1ms}]\nzscore: []\n");
     struct live *before = f.live;
     assert_int_equal(live_reload(&f.live, &f.plan, f.live, &err), ST_OK);
     assert_ptr_not_equal(f.live, before);
@@ -64,6 +65,7 @@ static void what_may_change_does_and_the_rest_stays(void **unused)
     assert_int_equal(now->operator_count, 1);
     assert_true(now->quantiles.number[0] == 0.9);
     assert_int_equal(now->pane_ns, f.config.pane_ns);
+    assert_int_equal(now->lateness_ns, f.config.lateness_ns);
     assert_int_equal(now->threads.combine, 1);
     assert_int_equal(f.live->plan->fingerprint, f.plan.fingerprint);
     fixture_release(&f);
@@ -86,7 +88,7 @@ static void a_bad_file_changes_nothing_and_names_the_place(void **unused)
 {
     (void)unused;
     static const char *const bad[] = {"quantiles: [0.9, 0.95]\nlimits: {series: none}\n",
-        "limits: {series: 20}\nrules: [{name: slow, column: latency_p42_ms, above: 1}]\n",
+        "limits: {series: 20}\nrules: [{name: slow, when: p42 > 1ms}]\n",
         "quantiles: [0.9, 0.95]\nlimits: {seriess: 3}\n", "quantiles: [0.9, 0.95\nlimits: {\n"};
     static const char *const where[] = {":2:18: ", ":2:9: ", ":2:10: ", ":2:"};
     for (size_t i = 0; i < 4; i++) {
@@ -112,7 +114,7 @@ static void a_rule_on_a_window_that_is_not_there_yet_changes_nothing(void **unus
     struct error err;
     fixture_init(&f, begin, NULL);
     file_write(&f, "windows: [2m]\nlimits: {series: 20}\n"
-                   "rules: [{name: slow, column: errors, above: 1, window: 2m}]\n");
+                   "rules: [{name: slow, when: 'errors[2m] > 1'}]\n");
     assert_int_equal(live_reload(&f.live, &f.plan, f.live, &err), ST_FATAL);
     assert_int_equal(f.live->plan->config->limits.series, 10);
     assert_non_null(strstr(err.text, "2m"));

@@ -30,6 +30,30 @@ static const struct columns columns = {.name = {
                                            [COLUMN_SCORE] = "latency_p50_ms_z",
                                        }};
 
+static void random_trace(struct random *random, uint8_t *id)
+{
+    for (int i = 0; i < 16; i++)
+        id[i] = (uint8_t)random_next(random);
+}
+
+static void random_traces(struct random *random, struct row *row)
+{
+    row->exemplars = (uint32_t)random_below(random, EXEMPLARS_MAX + 1);
+    for (uint32_t i = 0; i < row->exemplars; i++) {
+        row->exemplar[i].kind = (uint8_t)random_below(random, 3);
+        row->exemplar[i].duration_ns = random_octave_ns(random);
+        random_trace(random, row->exemplar[i].trace_id);
+    }
+    row->error_kinds = (uint32_t)random_below(random, ERROR_KINDS_MAX + 1);
+    for (uint32_t i = 0; i < row->error_kinds; i++) {
+        row->error_kind[i].type = bytes_of(random_coin(random) ? "TimeoutError" : "");
+        row->error_kind[i].message = bytes_of(random_coin(random) ? "after <num>ms" : "");
+        row->error_kind[i].count = 1 + random_below(random, 1000);
+        random_trace(random, row->error_kind[i].trace_id);
+    }
+    row->errors_else = random_coin(random) ? random_below(random, 1000) : 0;
+}
+
 static struct row random_row(struct random *random)
 {
     struct row row = {
@@ -49,11 +73,31 @@ static struct row random_row(struct random *random)
         else
             row_set_number(&row, c, (double)(int64_t)random_next(random) / 1e12);
     }
+    random_traces(random, &row);
     return row;
+}
+
+static void assert_same_traces(const struct row *a, const struct row *b)
+{
+    assert_int_equal(a->exemplars, b->exemplars);
+    for (uint32_t i = 0; i < a->exemplars; i++) {
+        assert_int_equal(a->exemplar[i].kind, b->exemplar[i].kind);
+        assert_int_equal(a->exemplar[i].duration_ns, b->exemplar[i].duration_ns);
+        assert_memory_equal(a->exemplar[i].trace_id, b->exemplar[i].trace_id, 16);
+    }
+    assert_int_equal(a->error_kinds, b->error_kinds);
+    for (uint32_t i = 0; i < a->error_kinds; i++) {
+        assert_true(bytes_equal(a->error_kind[i].type, b->error_kind[i].type));
+        assert_true(bytes_equal(a->error_kind[i].message, b->error_kind[i].message));
+        assert_int_equal(a->error_kind[i].count, b->error_kind[i].count);
+        assert_memory_equal(a->error_kind[i].trace_id, b->error_kind[i].trace_id, 16);
+    }
+    assert_int_equal(a->errors_else, b->errors_else);
 }
 
 static void assert_same_row(const struct row *row, const struct output *output)
 {
+    assert_same_traces(row, &output->row);
     assert_true(bytes_equal(row->series, output->row.series));
     assert_int_equal(row->start_ns, output->row.start_ns);
     assert_int_equal(row->end_ns, output->row.end_ns);
@@ -93,6 +137,26 @@ static void a_row_comes_back_as_it_was(void **unused)
     buffer_release(&out);
 }
 
+static void assert_protobuf_traces(const struct row *row, const Weir__Row *read)
+{
+    assert_int_equal(read->n_exemplar, row->exemplars);
+    for (uint32_t i = 0; i < row->exemplars; i++) {
+        assert_int_equal((int)read->exemplar[i]->kind, row->exemplar[i].kind);
+        assert_int_equal(read->exemplar[i]->duration_ns, row->exemplar[i].duration_ns);
+        assert_int_equal(read->exemplar[i]->trace_id.len, 16);
+        assert_memory_equal(read->exemplar[i]->trace_id.data, row->exemplar[i].trace_id, 16);
+    }
+    assert_int_equal(read->n_error_kind, row->error_kinds);
+    for (uint32_t i = 0; i < row->error_kinds; i++) {
+        assert_true(bytes_are(row->error_kind[i].type, read->error_kind[i]->type));
+        assert_true(bytes_are(row->error_kind[i].message, read->error_kind[i]->message));
+        assert_int_equal(read->error_kind[i]->count, row->error_kind[i].count);
+        assert_int_equal(read->error_kind[i]->trace_id.len, 16);
+        assert_memory_equal(read->error_kind[i]->trace_id.data, row->error_kind[i].trace_id, 16);
+    }
+    assert_int_equal(read->errors_else, row->errors_else);
+}
+
 static void protobuf_reads_the_same_row(void **unused)
 {
     (void)unused;
@@ -114,6 +178,7 @@ static void protobuf_reads_the_same_row(void **unused)
         assert_int_equal((int)read->row->status, (int)row.status);
         assert_int_equal(read->row->sketch.len, row.sketch.size);
         assert_int_equal(read->row->sent_ms, row.sent_ms);
+        assert_protobuf_traces(&row, read->row);
         struct output output;
         struct error err;
         assert_int_equal(output_decode(buffer_bytes(&out), &output, &err), ST_OK);
@@ -139,9 +204,10 @@ static struct alert some_alert(void)
         .series = bytes_of("service=checkout"),
         .state = ALERT_FIRING,
         .severity = bytes_of("page"),
-        .column = bytes_of("latency_p99_ms"),
+        .condition = bytes_of("p99 > 500ms"),
         .value = 1234.5,
-        .threshold = 500,
+        .labels = bytes_of("{\"team\":\"shop\"}"),
+        .annotations = bytes_of("{}"),
         .since_ns = NOON,
         .at_ns = NOON + S(30),
         .sent_ms = 1714564802345,
@@ -163,8 +229,10 @@ static void an_alert_comes_back_as_it_was_and_protobuf_reads_it(void **unused)
     assert_true(bytes_equal(output.alert.series, alert.series));
     assert_int_equal(output.alert.state, ALERT_FIRING);
     assert_true(bytes_equal(output.alert.severity, alert.severity));
-    assert_true(bytes_equal(output.alert.column, alert.column));
-    assert_true(output.alert.value == alert.value && output.alert.threshold == alert.threshold);
+    assert_true(bytes_equal(output.alert.condition, alert.condition));
+    assert_true(bytes_equal(output.alert.labels, alert.labels));
+    assert_true(bytes_equal(output.alert.annotations, alert.annotations));
+    assert_true(output.alert.value == alert.value);
     assert_int_equal(output.alert.since_ns, alert.since_ns);
     assert_int_equal(output.alert.at_ns, alert.at_ns);
     assert_int_equal(output.alert.sent_ms, alert.sent_ms);
@@ -176,6 +244,8 @@ static void an_alert_comes_back_as_it_was_and_protobuf_reads_it(void **unused)
     assert_true(bytes_are(alert.rule, read->alert->rule));
     assert_int_equal(read->alert->state, WEIR__ALERT_STATE__FIRING);
     assert_true(read->alert->value == alert.value);
+    assert_true(bytes_are(alert.condition, read->alert->condition));
+    assert_true(bytes_are(alert.labels, read->alert->labels));
     assert_int_equal(read->alert->at_ns, alert.at_ns);
     weir__output__free_unpacked(read, NULL);
     buffer_release(&out);
@@ -259,28 +329,75 @@ static void a_row_that_cannot_be_is_refused(void **unused)
     assert_int_equal(decode_row(&good), ST_OK);
 }
 
-static void columns_beyond_the_limit_are_refused(void **unused)
+/* A row with `count` fields of that number. */
+static enum status decode_with(uint32_t field, struct bytes content, int count)
+{
+    struct buffer out = {0};
+    struct output output;
+    struct error err;
+    wire_put_uint(&out, 1, 1);
+    size_t mark = wire_open(&out, 3);
+    wire_put_bytes(&out, 1, bytes_of("service=a"));
+    wire_put_sint(&out, 3, 5);
+    for (int c = 0; c < count; c++)
+        wire_put_bytes(&out, field, content);
+    wire_close(&out, mark);
+    enum status status = output_decode(buffer_bytes(&out), &output, &err);
+    buffer_release(&out);
+    return status;
+}
+
+#define TRACE "0123456789abcdef"
+
+static void what_is_beyond_the_limits_is_refused(void **unused)
 {
     (void)unused;
-    for (int count = COLUMN_COUNT; count <= COLUMN_COUNT + 1; count++) {
-        struct buffer out = {0};
-        struct output output;
-        struct error err;
-        wire_put_uint(&out, 1, 1);
-        size_t mark = wire_open(&out, 3);
-        wire_put_bytes(&out, 1, bytes_of("service=a"));
-        wire_put_sint(&out, 3, 5);
-        for (int c = 0; c < count; c++) {
-            size_t inner = wire_open(&out, 6);
-            wire_put_bytes(&out, 1, bytes_of("spans"));
-            wire_put_uint(&out, 2, 1);
-            wire_close(&out, inner);
-        }
-        wire_close(&out, mark);
-        enum status status = output_decode(buffer_bytes(&out), &output, &err);
-        assert_int_equal(status, count == COLUMN_COUNT ? ST_OK : ST_SKIP);
-        buffer_release(&out);
+    static const struct {
+        uint32_t field;
+        const char *content;
+        int most;
+    } cases[] = {
+        {6, "\x0a\x05spans\x10\x01", COLUMN_COUNT},
+        {10, "\x08\x01\x12\x10" TRACE "\x18\x05", EXEMPLARS_MAX},
+        {11, "\x0a\x01t\x12\x01m\x18\x05\x22\x10" TRACE, ERROR_KINDS_MAX},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bytes content = bytes_of(cases[i].content);
+        assert_int_equal(decode_with(cases[i].field, content, cases[i].most), ST_OK);
+        assert_int_equal(decode_with(cases[i].field, content, cases[i].most + 1), ST_SKIP);
     }
+}
+
+static void traces_that_cannot_be_are_refused(void **unused)
+{
+    (void)unused;
+    char long_text[1100] = "\x22\x10" TRACE "\x0a\x81\x08";
+    static const struct {
+        uint32_t field;
+        const char *content;
+        enum status status;
+    } cases[] = {
+        {10, "\x12\x10" TRACE, ST_OK},            /* slow, 0 ns */
+        {10, "\x12\x10" TRACE "\x38\x05", ST_OK}, /* what a later weir added */
+        {10, "", ST_SKIP},                        /* no trace */
+        {10,
+            "\x12\x0f"
+            "0123456789abcde",
+            ST_SKIP},                                /* a short one */
+        {10, "\x08\x03\x12\x10" TRACE, ST_SKIP},     /* an unknown kind */
+        {10, "\x12\x10" TRACE "\x1a\x01x", ST_SKIP}, /* a duration of text */
+        {11, "\x22\x10" TRACE, ST_OK}, {11, "\x22\x10" TRACE "\x38\x05", ST_OK},
+        {11, "\x18\x05", ST_SKIP},
+        {11, "\x22\x10" TRACE "\x08\x05", ST_SKIP},  /* a type of number */
+        {11, "\x22\x10" TRACE "\x1a\x01x", ST_SKIP}, /* a count of text */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(
+            decode_with(cases[i].field, bytes_of(cases[i].content), 1), cases[i].status);
+    memset(long_text + 21, 'x', 1025); /* a byte too many */
+    assert_int_equal(decode_with(11, (struct bytes){(uint8_t *)long_text, 21 + 1025}, 1), ST_SKIP);
+    long_text[19] = (char)0x80;
+    assert_int_equal(decode_with(11, (struct bytes){(uint8_t *)long_text, 21 + 1024}, 1), ST_OK);
 }
 
 static void unknown_fields_are_passed_over(void **unused)
@@ -339,7 +456,8 @@ int main(void)
         cmocka_unit_test(a_newer_version_is_fatal_and_none_is_malformed),
         cmocka_unit_test(a_record_cut_anywhere_is_refused),
         cmocka_unit_test(a_row_that_cannot_be_is_refused),
-        cmocka_unit_test(columns_beyond_the_limit_are_refused),
+        cmocka_unit_test(what_is_beyond_the_limits_is_refused),
+        cmocka_unit_test(traces_that_cannot_be_are_refused),
         cmocka_unit_test(unknown_fields_are_passed_over),
         cmocka_unit_test(a_column_is_found_by_its_name),
         cmocka_unit_test(a_series_is_spelled_without_syntax_and_read_back),

@@ -40,6 +40,58 @@ static void a_row_reads_as_documented(void **unused)
     buffer_release(&out);
 }
 
+static void traces_and_error_kinds_read_as_documented(void **unused)
+{
+    (void)unused;
+    struct output output = sample_row("service=a", 1714564800000, 10000, 10);
+    struct row *row = &output.row;
+    struct buffer out = {0};
+    output.columns = 1;
+    row->exemplars = 4;
+    for (uint8_t i = 0; i < 4; i++)
+        row->exemplar[i] = (struct exemplar){.kind = i < 2    ? EXEMPLAR_SLOW
+                                                     : i == 2 ? EXEMPLAR_ERROR
+                                                              : EXEMPLAR_TYPICAL,
+            .trace_id = {[15] = (uint8_t)(0xa0 + i)},
+            .duration_ns = 1500000 + i};
+    row->error_kinds = 1;
+    row->error_kind[0] = (struct error_kind){.type = bytes_of("E\"1"),
+        .message = bytes_of("after <num>ms \xff"),
+        .count = 3,
+        .trace_id = {1}};
+    row->errors_else = 2;
+    row_json(&output, 0, &out);
+#define ID(last) "000000000000000000000000000000" last
+    assert_true(bytes_are(written(&out),
+        "{\"start_ms\":1714564800000,\"end_ms\":1714564810000,\"status\":\"final\",\"spans\":10,"
+        "\"trace_id_slow\":\"" ID("a0") "\",\"trace_id_error\":\"" ID(
+            "a2") "\","
+                  "\"trace_id_typical\":\"" ID(
+                      "a3") "\",\"exemplars\":["
+                            "{\"kind\":\"slow\",\"trace_id\":\"" ID(
+                                "a0") "\",\"duration_ms\":1.5},"
+                                      "{\"kind\":\"slow\",\"trace_id\":\"" ID(
+                                          "a1") "\",\"duration_ms\":1.500001},"
+                                                "{\"kind\":\"error\",\"trace_id\":\"" ID(
+                                                    "a2") "\",\"duration_ms\":1.500002},"
+                                                          "{\"kind\":\"typical\",\"trace_id\":"
+                                                          "\"" ID(
+                                                              "a3") "\",\"duration_ms\":1.500003}],"
+                                                                    "\"error_kinds\":[{\"type\":"
+                                                                    "\"E\\\"1\",\"message\":"
+                                                                    "\"after <num>ms "
+                                                                    "\xef\xbf\xbd\","
+                                                                    "\"count\":3,\"trace_id\":"
+                                                                    "\"0100000000000000000000000000"
+                                                                    "0000\"}],\"errors_else\":2}"));
+    buffer_reset(&out);
+    row_json_exemplars(&row->exemplar[2], 1, "http://x/{trace_id}", &out);
+    assert_true(bytes_are(written(&out),
+        "[{\"kind\":\"error\",\"trace_id\":\"" ID("a2") "\",\"duration_ms\":1.500002,"
+                                                        "\"link\":\"http://x/" ID("a2") "\"}]"));
+    buffer_release(&out);
+}
+
 static void delays_are_absent_where_they_are_unknown(void **unused)
 {
     (void)unused;
@@ -129,20 +181,29 @@ static void an_alert_parses_with_every_member(void **unused)
     (void)unused;
     struct output output = sample_alert("0abc", "service=a", ALERT_FIRING);
     struct buffer out = {0};
-    row_json_alert(&output.alert, &out);
+    row_json_alert(&output.alert, "", &out);
     json_t *read = json_loadb((char *)out.data, out.size, 0, NULL);
     assert_non_null(read);
     assert_string_equal(json_string_value(json_object_get(read, "id")), "0abc");
     assert_string_equal(json_string_value(json_object_get(read, "state")), "firing");
     assert_true(json_number_value(json_object_get(read, "value")) == 750.5);
     assert_int_equal(json_integer_value(json_object_get(read, "at_ms")), 1714564830000);
+    assert_string_equal(json_string_value(json_object_get(read, "condition")), "p99 > 500ms");
+    const json_t *labels = json_object_get(read, "labels");
+    assert_string_equal(json_string_value(json_object_get(labels, "alertname")), "slow");
+    const json_t *annotations = json_object_get(read, "annotations");
+    assert_string_equal(json_string_value(json_object_get(annotations, "summary")), "p99 is 751ms");
     json_decref(read);
 
     output.alert.value = NAN;
+    output.alert.labels = bytes_of("[1");
+    output.alert.annotations = (struct bytes){0};
     buffer_reset(&out);
-    row_json_alert(&output.alert, &out);
+    row_json_alert(&output.alert, "", &out);
     read = json_loadb((char *)out.data, out.size, 0, NULL);
     assert_true(json_is_null(json_object_get(read, "value")));
+    assert_int_equal(json_object_size(json_object_get(read, "labels")), 0);
+    assert_int_equal(json_object_size(json_object_get(read, "annotations")), 0);
     json_decref(read);
     buffer_release(&out);
 }
@@ -239,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_reads_as_documented),
+        cmocka_unit_test(traces_and_error_kinds_read_as_documented),
         cmocka_unit_test(delays_are_absent_where_they_are_unknown),
         cmocka_unit_test(a_latency_sum_is_exact_beyond_what_doubles_hold),
         cmocka_unit_test(every_double_comes_back),

@@ -24,13 +24,13 @@
 /* The first worker's config, and what it is told later: all that may change does. */
 static const char first[] =
     HEAD "provisional: 0s\nquantiles: [0.5]\nlimits.series: 100\nzscore: [{column: rate_per_s}]\n"
-         "rules: [{name: many, column: rate_per_s, above: 0},\n"
-         "        {name: slow, column: latency_p50_ms, above: 20, for: 4s}]\n";
+         "rules: [{name: many, when: rate_per_s > 0},\n"
+         "        {name: slow, when: p50 > 20ms, for: 4s}]\n";
 static const char second[] =
     HEAD "provisional: 1s\nquantiles: [0.9, 0.95]\nlimits.series: 3\nlimits.series_idle: 1m\n"
          "limits.provisional_rows: 50\nzscore: [{column: error_ratio}, {column: rate_per_s}]\n"
-         "rules: [{name: failing, column: error_ratio, above: 0.1},\n"
-         "        {name: slow, column: latency_p90_ms, above: 20, for: 4s}]\n";
+         "rules: [{name: failing, when: error_ratio > 10%},\n"
+         "        {name: slow, when: p90 > 20ms, for: 4s}]\n";
 
 static void settings_of(const char *yaml, struct buffer *text)
 {
@@ -218,11 +218,12 @@ static void an_alert_of_a_rule_that_is_taken_out_is_resolved_once(void **unused)
 static void a_rule_that_stays_keeps_its_state(void **unused)
 {
     (void)unused;
-    static const char before[] = HEAD "provisional: 0s\nzscore: []\nrules: [{name: slow, column: "
-                                      "latency_p50_ms, above: 20, for: 4s}]\n";
+    static const char before[] =
+        HEAD "provisional: 0s\nzscore: []\nrules: [{name: slow, when: p50 > 20ms, "
+             "for: 4s}]\n";
     static const char after[] =
-        HEAD "provisional: 0s\nzscore: []\nrules: [{name: new, column: errors, above: 9},\n"
-             "  {name: slow, column: latency_p50_ms, above: 20, for: 4s}]\n";
+        HEAD "provisional: 0s\nzscore: []\nrules: [{name: new, when: errors > 9},\n"
+             "  {name: slow, when: p50 > 20ms, for: 4s}]\n";
     struct bench_plan bench;
     struct bench_worker worker;
     struct bench_log log = {0};
@@ -248,11 +249,13 @@ static void a_rule_that_stays_keeps_its_state(void **unused)
 static void any_text_comes_back_as_it_was(void **unused)
 {
     (void)unused;
-    static const char yaml[] =
-        HEAD "rules: [{name: \"a\\\"b\\\\c: [d], {e} # f\\n- g\\t\\x01 ${HOME_OF_NOBODY:-x} "
-             "$${HOME} $$ 'q'\",\n"
-             "         column: errors, above: 1e3, service: \"*-?é\", severity: \"\"},\n"
-             "        {name: -1, column: errors, below: -0.5, severity: null-ish}]\n";
+    static const char yaml[] = HEAD
+        "rules: [{name: \"a\\\"b\\\\c: [d], {e} # f\\n- g\\t\\x01 ${HOME_OF_NOBODY:-x} "
+        "$${HOME} $$ 'q'\",\n"
+        "         when: \"errors > 1e3 and 'operation' = \\\"*-?é\\\"\", severity: \"\",\n"
+        "         match: {operation: '#{}: ${HOME_OF_NOBODY:-y} $${X}'}, labels: {a: '[x]: \\'},\n"
+        "         annotations: {b: \"{{ operation }}\\n$${HOME}\", \"c: d\": ''}},\n"
+        "        {name: -1, when: errors < -0.5, severity: null-ish}]\n";
     struct bench_plan bench;
     struct buffer text = {0}, again = {0};
     struct settings *settings;
@@ -270,6 +273,25 @@ static void any_text_comes_back_as_it_was(void **unused)
     settings_free(settings);
     buffer_release(&text);
     buffer_release(&again);
+    bench_plan_release(&bench);
+}
+
+/* Absence is told by lateness, so a re-run must go by that of the log, not by the worker's own. */
+static void lateness_comes_from_the_log_with_what_it_needs(void **unused)
+{
+    (void)unused;
+    struct bench_plan bench;
+    struct buffer text = {0};
+    struct settings *settings;
+    struct error err;
+    settings_of("lateness: 10m\nmax_ahead: 20m\n", &text);
+    bench_plan_init(&bench, "max_ahead: 5m\n");
+    if (settings_read(&settings, &bench.plan, buffer_bytes(&text), &err) != ST_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(settings->config.lateness_ns, 600 * BENCH_S);
+    assert_int_equal(settings->plan.config->lateness_ns, 600 * BENCH_S);
+    settings_free(settings);
+    buffer_release(&text);
     bench_plan_release(&bench);
 }
 
@@ -300,6 +322,7 @@ int main(void)
         cmocka_unit_test(an_alert_of_a_rule_that_is_taken_out_is_resolved_once),
         cmocka_unit_test(a_rule_that_stays_keeps_its_state),
         cmocka_unit_test(any_text_comes_back_as_it_was),
+        cmocka_unit_test(lateness_comes_from_the_log_with_what_it_needs),
         cmocka_unit_test(settings_of_a_newer_weir_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "engine/base/memory.h"
 #include "engine/simulation.h"
 #include "otlp.pb-c.h"
+#include "schemas/mask.h"
 #include "schemas/span.h"
 
 #include <setjmp.h>
@@ -26,6 +27,7 @@ struct seen {
     int64_t start_ns, end_ns, record_ms;
     int kind;
     bool failed;
+    char error_type[64], message[160]; /* where it failed: exception or code, and status */
 };
 
 struct all {
@@ -45,6 +47,31 @@ static uint64_t id_of(ProtobufCBinaryData id, size_t at)
     return value;
 }
 
+static const char *text_of(Weir__Otlp__KeyValue **attribute, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(attribute[i]->key, key) == 0) return attribute[i]->value->string_value;
+    }
+    return "";
+}
+
+/* Who served throws, who asked has a code; both say why in the status. */
+static void see_error(struct seen *seen, const Weir__Otlp__Span *span)
+{
+    bool asked = seen->kind == KIND_CLIENT || seen->kind == KIND_PRODUCER;
+    const char *type = text_of(span->attributes, span->n_attributes, "rpc.grpc.status_code");
+    assert_int_equal(span->n_events, asked ? 0 : 1);
+    if (!asked) {
+        Weir__Otlp__KeyValue **attribute = span->events[0]->attributes;
+        assert_string_equal(span->events[0]->name, "exception");
+        type = text_of(attribute, 2, "exception.type");
+        assert_string_equal(text_of(attribute, 2, "exception.message"), span->status->message);
+    }
+    assert_true(strlen(type) > 0 && strlen(span->status->message) > 0);
+    snprintf(seen->error_type, sizeof(seen->error_type), "%s", type);
+    snprintf(seen->message, sizeof(seen->message), "%s", span->status->message);
+}
+
 static void see(struct all *all, const char *service, const Weir__Otlp__Span *span, int64_t ms)
 {
     if (all->count == all->capacity) {
@@ -62,6 +89,7 @@ static void see(struct all *all, const char *service, const Weir__Otlp__Span *sp
         .kind = (int)span->kind,
         .failed = span->status != NULL && span->status->code == 2,
     };
+    if (seen->failed) see_error(seen, span);
     assert_int_equal(span->trace_id.len, 16);
     assert_int_equal(span->span_id.len, 8);
     snprintf(seen->service, sizeof(seen->service), "%s", service);
@@ -349,6 +377,57 @@ static void a_fault_does_what_it_says_while_it_holds(void **unused)
     all_release(&all);
 }
 
+/* How many different texts there are among `count`. */
+static size_t different(char (*text)[256], size_t count)
+{
+    size_t kinds = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t before = 0;
+        while (before < i && strcmp(text[before], text[i]) != 0)
+            before++;
+        kinds += before == i;
+    }
+    return kinds;
+}
+
+/* Literals differ from span to span; without them an operation fails in three ways on either side. */
+static void failures_are_of_a_few_kinds_with_many_literals(void **unused)
+{
+    (void)unused;
+    enum { MOST = 400 };
+    static char said[MOST][256], masked[MOST][256];
+    const struct simulation_fault fault = {
+        .service = "b", .operation = "answer", .to_ns = 60 * NS_PER_S, .latency = 1, .errors = 1};
+    static const struct {
+        const char *name;
+        int kind;
+    } sides[] = {{"answer", KIND_SERVER}, {"answer", KIND_CLIENT}, {"ask", KIND_SERVER}};
+    struct error err;
+    struct simulation_options options = options_from(5);
+    struct simulation *simulation = simulate(two_services, &options);
+    assert_int_equal(simulation_add_fault(simulation, &fault, &err), ST_OK);
+    struct all all = {0};
+    take(&all, simulation, START_NS + 20 * NS_PER_S);
+    simulation_close(simulation);
+    for (size_t s = 0; s < 3; s++) {
+        size_t count = 0;
+        for (size_t i = 0; i < all.count && count < MOST; i++) {
+            const struct seen *span = &all.span[i];
+            if (strcmp(span->name, sides[s].name) != 0 || span->kind != sides[s].kind) continue;
+            assert_true(span->failed);
+            uint8_t out[MASK_BYTES_MAX];
+            size_t bytes = mask_literals(bytes_of(span->message), out);
+            snprintf(said[count], sizeof(said[count]), "%s %s", span->error_type, span->message);
+            snprintf(masked[count++], sizeof(masked[0]), "%s %.*s", span->error_type, (int)bytes,
+                (const char *)out);
+        }
+        assert_true(count > 100);
+        assert_int_equal(different(masked, count), 3);
+        assert_true(different(said, count) > count / 2);
+    }
+    all_release(&all);
+}
+
 static void an_optional_call_may_fail(void **unused)
 {
     (void)unused;
@@ -559,6 +638,7 @@ int main(void)
         cmocka_unit_test(spans_form_whole_traces),
         cmocka_unit_test(spans_misbehave_as_often_as_asked),
         cmocka_unit_test(a_fault_does_what_it_says_while_it_holds),
+        cmocka_unit_test(failures_are_of_a_few_kinds_with_many_literals),
         cmocka_unit_test(an_optional_call_may_fail),
         cmocka_unit_test(a_fault_of_nobody_is_refused),
         cmocka_unit_test(the_rate_multiplies_the_requests),

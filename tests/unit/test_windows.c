@@ -71,7 +71,7 @@ static void captured_is_the_share_of_messages_times_that_of_spans(void **unused)
 /* A cell that counts `spans` of 1 ms. */
 static void *cell_of(const struct plan *plan, uint64_t spans, struct pool *pool)
 {
-    struct span span = {.duration_ns = 1000000};
+    struct span span = {.trace_id = (const uint8_t *)"of some trace...", .duration_ns = 1000000};
     void *cell = cell_new(&plan->layout, pool);
     for (uint64_t i = 0; i < spans; i++)
         cell_fold(&plan->layout, cell, &span, pool);

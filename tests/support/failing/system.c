@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <curl/curl.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 #include <microhttpd.h>
@@ -234,6 +235,11 @@ pid_t fork(void)
     FAIL_ERRNO("EAGAIN", REAL(fork)());
 }
 
+int pipe2(int fds[2], int flags)
+{
+    FAIL_ERRNO("EMFILE", REAL(pipe2)(fds, flags));
+}
+
 int execvp(const char *file, char *const *argument)
 {
     FAIL_ERRNO("EACCES", REAL(execvp)(file, argument));
@@ -330,6 +336,26 @@ json_t *json_loadb(const char *text, size_t bytes, size_t flags, json_error_t *e
 json_t *json_object(void)
 {
     FAIL_NULL("ENOMEM", REAL(json_object)());
+}
+
+CURL *curl_easy_init(void)
+{
+    FAIL_NULL("ENOMEM", REAL(curl_easy_init)());
+}
+
+CURLcode curl_easy_perform(CURL *curl)
+{
+    return STRIKE("ENOMEM") == NULL ? REAL(curl_easy_perform)(curl) : CURLE_OUT_OF_MEMORY;
+}
+
+struct curl_slist *curl_slist_append(struct curl_slist *list, const char *text)
+{
+    FAIL_NULL("ENOMEM", REAL(curl_slist_append)(list, text));
+}
+
+CURLU *curl_url(void)
+{
+    FAIL_NULL("ENOMEM", REAL(curl_url)());
 }
 
 ZSTD_DStream *ZSTD_createDStream(void)
