@@ -2,8 +2,8 @@
 #ifndef OPERATORS_SLO_H
 #define OPERATORS_SLO_H
 
+#include "operators/alert_wording.h"
 #include "operators/burn_ring.h"
-#include "operators/operator.h"
 
 enum {
     SLO_NAME_MAX = 32,
@@ -36,6 +36,7 @@ struct slo {
     double burn[SLO_PAIRS]; /* rates that are alerts; NaN: the usual; 0: none */
     uint64_t min_spans, min_bad;
     int64_t for_ns, keep_firing_ns;
+    struct pairs labels, annotations;
     int columns; /* enum slo_columns */
 
     /* Worked out by prepare. */
@@ -46,7 +47,10 @@ struct slo {
     int burn_column[BURN_BUDGET]; /* -1: not written */
     char burn_name[BURN_BUDGET][COLUMN_NAME_BYTES];
     char alert_name[SLO_SEVERITIES][SLO_ALERT_NAME_BYTES];
-    char condition[SLO_PAIRS][2 * COLUMN_NAME_BYTES + 64]; /* as alerts say it */
+    char condition_text[SLO_PAIRS][2 * COLUMN_NAME_BYTES + 64]; /* as alerts say it */
+    struct expression condition[SLO_PAIRS];                     /* the same, for wordings */
+    struct terms terms;                                         /* what those read */
+    struct alert_wording wording;
 };
 
 /* One of the two alerts of an objective. */
@@ -77,6 +81,13 @@ void slo_settle(
 bool slo_awake(const void *self, const void *state);
 void slo_leave(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out);
+
+/* Read labels, annotations and what they may name: the objective's own columns. ST_FATAL names which. */
+enum status slo_wording_read(
+    struct slo *slo, const struct operator_context *context, struct error *err);
+/* Write labels and annotations of an alert that has turned into `out`. */
+void slo_wording_fill(const struct slo *slo, int severity, const struct slo_alert *alert,
+    const struct burn_ring *ring, struct bytes series, struct transition *out);
 
 /* The moment that is the last of a pane, or of anything that ends at `end_ns`. */
 struct burn_moment slo_moment(const struct slo *slo, int64_t end_ns);

@@ -88,30 +88,26 @@ static bool severity_burns(const struct slo *s, int severity, const struct slo_a
 }
 
 static void turn(const struct slo *s, int severity, const struct slo_alert *alert,
-    const struct burn_ring *ring, int64_t end_ns, struct transition *out)
+    const struct burn_ring *ring, const struct closing_moment *moment, struct transition *out)
 {
-    enum burn_window window = slo_pairs[alert->pair].long_window;
-    *out = (struct transition){
-        .happened = true,
-        .text = out->text,
-        .alert =
-            {
-                .rule = bytes_of(s->alert_name[severity]),
-                .state = (enum alert_state)alert->state,
-                .severity = bytes_of(severity_names[severity]),
-                .condition = bytes_of(s->condition[alert->pair]),
-                .value = slo_burn(s, ring->window[window]),
-                .since_ns = alert->since_ns,
-                .at_ns = end_ns,
-            },
+    out->happened = true;
+    out->alert = (struct alert){
+        .rule = bytes_of(s->alert_name[severity]),
+        .state = (enum alert_state)alert->state,
+        .severity = bytes_of(severity_names[severity]),
+        .condition = bytes_of(s->condition_text[alert->pair]),
+        .value = slo_burn(s, ring->window[slo_pairs[alert->pair].long_window]),
+        .since_ns = alert->since_ns,
+        .at_ns = moment->end_ns,
     };
+    slo_wording_fill(s, severity, alert, ring, moment->series, out);
 }
 
 static void resolve(const struct slo *s, int severity, struct slo_alert *alert,
-    const struct burn_ring *ring, int64_t end_ns, struct transition *out)
+    const struct burn_ring *ring, const struct closing_moment *moment, struct transition *out)
 {
     alert->state = ALERT_RESOLVED;
-    turn(s, severity, alert, ring, end_ns, out);
+    turn(s, severity, alert, ring, moment, out);
     *alert = (struct slo_alert){.state = ALERT_INACTIVE};
 }
 
@@ -136,14 +132,15 @@ static void look(const struct slo *s, int severity, struct slo_alert *alert, str
 
 /* What is due and could not be said yet is due again after the next pane. */
 static void say(const struct slo *s, int severity, struct slo_alert *alert,
-    const struct burn_ring *ring, int64_t end_ns, struct transition *out)
+    const struct burn_ring *ring, const struct closing_moment *moment, struct transition *out)
 {
+    int64_t end_ns = moment->end_ns;
     if (alert->state == ALERT_PENDING && end_ns - alert->since_ns >= s->for_ns) {
         alert->state = ALERT_FIRING;
-        turn(s, severity, alert, ring, end_ns, out);
+        turn(s, severity, alert, ring, moment, out);
     } else if (alert->state == ALERT_FIRING && end_ns > alert->met_ns &&
                end_ns - alert->met_ns >= s->keep_firing_ns) {
-        resolve(s, severity, alert, ring, end_ns, out);
+        resolve(s, severity, alert, ring, moment, out);
     }
 }
 
@@ -157,7 +154,7 @@ void slo_settle(
     for (int severity = 0; severity < SLO_SEVERITIES; severity++) {
         struct slo_alert *alert = &now->alert[severity];
         look(s, severity, alert, ring, moment->end_ns);
-        if (!out->happened) say(s, severity, alert, ring, moment->end_ns, out);
+        if (!out->happened) say(s, severity, alert, ring, moment, out);
     }
 }
 
@@ -173,13 +170,12 @@ bool slo_awake(const void *self, const void *state)
 void slo_leave(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out)
 {
-    (void)moment;
     struct slo_state *now = state;
     struct burn_ring *ring = slo_ring(now);
     for (int severity = 0; severity < SLO_SEVERITIES && !out->happened; severity++) {
         struct slo_alert *alert = &now->alert[severity];
         if (alert->state == ALERT_FIRING)
-            resolve(self, severity, alert, ring, ring->newest_ns + 1, out);
+            resolve(self, severity, alert, ring, moment, out);
         else
             *alert = (struct slo_alert){.state = ALERT_INACTIVE};
     }

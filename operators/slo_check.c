@@ -34,6 +34,31 @@ static enum status check_name(const struct slo *s, struct error *err)
         s->name, SLO_NAME_MAX);
 }
 
+static bool is_dimension(const char *const *known, const char *name)
+{
+    for (; *known != NULL; known++) {
+        if (strcmp(*known, name) == 0) return true;
+    }
+    return false;
+}
+
+/* A misspelt dimension would match nothing, in silence. */
+static enum status check_match(const struct slo *s, const char *const *known, struct error *err)
+{
+    char names[200] = "";
+    size_t size = 0;
+    for (size_t i = 0; known != NULL && known[i] != NULL && size < sizeof(names); i++)
+        size += (size_t)snprintf(
+            names + size, sizeof(names) - size, "%s%s", i == 0 ? "" : ", ", known[i]);
+    for (size_t i = 0; i < s->match.count && known != NULL; i++) {
+        if (is_dimension(known, s->match.key[i])) continue;
+        return error_set(err, ST_FATAL, 0,
+            "slos: %s: match: there is no dimension %s; there are %s", s->name,
+            cursor_show_bytes(bytes_of(s->match.key[i])).text, names);
+    }
+    return ST_OK;
+}
+
 static enum status check_objective(struct slo *s, struct error *err)
 {
     s->allowed = 1 - s->objective;
@@ -144,6 +169,7 @@ enum status slo_prepare(void *self, const struct operator_context *context, stru
     struct slo *s = self;
     s->pane_ns = context->pane_ns;
     enum status status = check_name(s, err);
+    if (status == ST_OK) status = check_match(s, context->dimension, err);
     if (status == ST_OK) status = check_objective(s, err);
     if (status == ST_OK) status = check_latency(s, context, err);
     for (int p = 0; p < SLO_PAIRS && status == ST_OK; p++)
@@ -155,10 +181,6 @@ enum status slo_prepare(void *self, const struct operator_context *context, stru
     snprintf(s->alert_name[SLO_PAGE], SLO_ALERT_NAME_BYTES, "%s_page", s->name);
     snprintf(s->alert_name[SLO_TICKET], SLO_ALERT_NAME_BYTES, "%s_ticket", s->name);
     status = claim_columns(s, context->columns, err);
-    for (int p = 0; p < SLO_PAIRS; p++) {
-        snprintf(s->condition[p], sizeof(s->condition[p]), "%s >= %g and %s >= %g",
-            s->burn_name[slo_pairs[p].long_window], s->burn[p],
-            s->burn_name[slo_pairs[p].short_window], s->burn[p]);
-    }
+    if (status == ST_OK) status = slo_wording_read(s, context, err);
     return status;
 }

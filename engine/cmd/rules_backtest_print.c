@@ -22,7 +22,7 @@ static bool moved(const char *what, int64_t ran_ns, int64_t tested_ns, struct bu
     if (tested_ns == EPISODE_OPEN || ran_ns == EPISODE_OPEN) {
         bool begins = what[0] == 'f';
         const char *mine = begins ? "fired before" : "still fires";
-        const char *theirs = begins ? "had fired before" : "went on firing";
+        const char *theirs = begins ? "fires anew" : "is over";
         buffer_print(out, "%s%s", comma, tested_ns == EPISODE_OPEN ? mine : theirs);
         return true;
     }

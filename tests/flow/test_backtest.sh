@@ -7,16 +7,16 @@ need_redis
 
 topic=$RUN-spans
 name=$RUN-back
-generate "$topic" --since 2h --seed 11 --out-of-order 5%
+generate "$topic" --since 2h --seed 11 --out-of-order 5% --late 5%
 
 slos='[{name: pay, match: {service: payment}, objective: 99.9%, page_1h: 5},
        {name: every, match: {}, objective: 99%, latency: 250ms, window: 28d}]'
-run_workers "$name" "$topic" 2 --set "slos=$slos"
+run_workers "$name" "$topic" 2 --set "slos=$slos" --set 'rules=[]'
 
 # Print what a backtest says whose config has these objectives.
 backtest() {
     "$WEIR" rules backtest --from -3h --set brokers="$WEIR_TEST_BROKERS" --set topics="[$topic]" \
-        --set name="$name" "${PLAN_FOR_WEIR[@]}" --set "slos=$1" "$WORK/empty.yaml" ||
+        --set name="$name" "${PLAN_FOR_WEIR[@]}" --set "slos=$1" --set 'rules=[]' "$WORK/empty.yaml" ||
         fail "weir rules backtest ended with exit code $?"
 }
 : >"$WORK/empty.yaml"

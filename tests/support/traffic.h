@@ -99,6 +99,24 @@ static inline void traffic_run(struct traffic *t, int64_t seconds)
     }
 }
 
+/* The burn rate that an alert says it is over: of its condition's first half. */
+static inline double traffic_rate(const struct alert *alert)
+{
+    char text[200];
+    snprintf(text, sizeof(text), "%.*s", (int)alert->condition.size,
+        (const char *)alert->condition.data);
+    const char *over = strstr(text, " > ");
+    return over == NULL ? -1 : strtod(over + 3, NULL);
+}
+
+/* Whether its condition begins with this column. */
+static inline bool traffic_column(const struct alert *alert, const char *column)
+{
+    size_t size = strlen(column);
+    return alert->condition.size > size && memcmp(alert->condition.data, column, size) == 0 &&
+           alert->condition.data[size] == ' ';
+}
+
 /* How often an alert of a severity was said to be in a state. */
 static inline size_t traffic_said(
     const struct traffic *t, const char *severity, enum alert_state state)
