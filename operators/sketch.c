@@ -392,6 +392,45 @@ static bool walk_next(struct walk *walk, uint32_t *index, uint64_t *count)
     return true;
 }
 
+uint64_t sketch_above(const struct sketch *sketch, uint32_t index)
+{
+    uint64_t above = 0;
+    if (sketch->width == 0) {
+        for (uint32_t i = 0; i < sketch->count; i++)
+            above += sketch->raw[i] > index;
+        return above;
+    }
+    uint32_t from = index < sketch->first ? 0 : index - sketch->first + 1;
+    if (from >= sketch->room) return 0;
+    for (uint32_t at = bucket_next(sketch, from); at < sketch->room;
+         at = bucket_next(sketch, at + 1))
+        above += bucket_get(sketch, at);
+    return above;
+}
+
+static void moments_add(struct sketch_moments *m, int64_t away, uint64_t count)
+{
+    sketch_sum part = (sketch_sum)count * away;
+    m->count += count;
+    m->sum += part;
+    m->square += part * away;
+    m->cube += part * away * away;
+}
+
+struct sketch_moments sketch_moments(const struct sketch *sketch, uint32_t origin)
+{
+    struct sketch_moments m = {0};
+    if (sketch->width == 0) {
+        for (uint32_t i = 0; i < sketch->count; i++)
+            if (sketch->raw[i] != SKETCH_ZERO) moments_add(&m, (int64_t)sketch->raw[i] - origin, 1);
+        return m;
+    }
+    int64_t first = (int64_t)sketch->first - origin;
+    for (uint32_t at = bucket_next(sketch, 0); at < sketch->room; at = bucket_next(sketch, at + 1))
+        moments_add(&m, first + at, bucket_get(sketch, at));
+    return m;
+}
+
 void sketch_encode(const struct sketch *sketch, uint32_t scale, struct buffer *out)
 {
     struct walk walk;
