@@ -3,7 +3,8 @@
 #include "operators/operator.h"
 
 extern const struct measure measure_count, measure_errors, measure_latency;
-extern const struct window_operator window_operator_zscore, window_operator_rules;
+extern const struct window_operator window_operator_zscore, window_operator_anomaly,
+    window_operator_rules;
 
 const struct measure *const measures[] = {
     &measure_count, /* first: others report ratios of its spans */
@@ -13,7 +14,8 @@ const struct measure *const measures[] = {
 };
 
 const struct window_operator *const window_operators[] = {
-    &window_operator_zscore, /* first: rules may read its columns */
+    &window_operator_zscore, /* first: rules may read its columns, and those of anomaly */
+    &window_operator_anomaly,
     &window_operator_rules,
     NULL,
 };
