@@ -1,6 +1,6 @@
 #include "operators/alarm.h"
 
-#define FLEET_NOTICE_P LIMITS_ALPHA
+#define FLEET_NOTICE_P 1e-4
 #define FLEET_PAGE_P   7e-6
 #define SPANS_MIN      20.0f
 #define HARMED_MIN     3.0f
@@ -17,7 +17,8 @@ static enum score_level own_evidence(const struct assessment *window)
 {
     if (!(window->excess > 0)) return SCORE_NONE;
     if (window->limits_p < LIMITS_PAGE_P) return SCORE_PAGE;
-    return window->limits_z > LIMITS_NOTICE_Z ? SCORE_NOTICE : SCORE_NONE;
+    bool beyond = window->excess > LIMITS_NOTICE && window->limits_p < LIMITS_NOTICE_P;
+    return beyond ? SCORE_NOTICE : SCORE_NONE;
 }
 
 static enum score_level permitted(const struct assessment *window)

@@ -12,7 +12,7 @@
 #define ALERT_EXCESS    0.05
 #define BACKOFF_KEEP    0.99930709 /* a half over 1000 windows */
 #define XI_MIN          0.15
-#define XI_EARLY        0.4
+#define XI_EARLY 0.4
 #define XI_MAX          1.0
 #define COMMON_BY_LIMIT 0.678 /* of a normal tail */
 
@@ -86,7 +86,7 @@ static double side_p(
 {
     double limit = limits_reach(l, floor, side);
     double common = fmin(fmax((double)l->common[side], 1e-6 * limit), limit);
-    double share = passing_share(l, floor);
+    double share = floor->z > LIMITS_ALPHA_Z ? LIMITS_ALPHA : passing_share(l, floor);
     double span = log(COMMON_SHARE / fmin(share, COMMON_SHARE / 2));
     double xi = fmin(fmax(log(limit / common) / span, xi_least(share)), XI_MAX);
     double excess = excess_of(l, floor, side, value);

@@ -18,9 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIMITS_ALPHA    3e-4  /* of the windows pass a limit */
-#define LIMITS_ALPHA_Z  3.432 /* the normal deviate of that */
-#define LIMITS_NOTICE_Z 3.7
+#define LIMITS_ALPHA    3e-4   /* of the windows pass a limit */
+#define LIMITS_ALPHA_Z  3.432  /* the normal deviate of that */
+#define LIMITS_NOTICE   0.04   /* excess of a notice, and */
+#define LIMITS_NOTICE_P 1.8e-4 /* the p that this is once all is learned */
 #define LIMITS_PAGE_P   3e-5
 
 enum { CHANNELS = 2, SIDES = 2 * CHANNELS, LIMITS_WARMUP = 60 };

@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void must(enum status status, const struct error *err)
+void must(enum status status, const struct error *err)
 {
     if (status == ST_OK) return;
     fprintf(stderr, "weir_calibrate: %s\n", err->text);
     exit(2);
 }
 
-static void columns_name(struct columns *columns)
+void columns_name(struct columns *columns)
 {
     static const struct {
         int column;

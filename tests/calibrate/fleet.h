@@ -45,6 +45,12 @@ struct fleet {
     struct discovery discovery[ENTRIES_MAX]; /* of the newest window */
 };
 
+/* Ends the program where setting up fails. */
+void must(enum status status, const struct error *err);
+
+/* The columns that rows have here. */
+void columns_name(struct columns *columns);
+
 /* config  entries as in a config file, ends with NULL, as {of: errors} */
 void fleet_open(struct fleet *fleet, const char *const *config, uint32_t series);
 void fleet_close(struct fleet *fleet);

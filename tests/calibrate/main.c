@@ -13,7 +13,7 @@
 static const struct {
     const char *name;
     void (*run)(struct report *);
-} parts[] = {{"nulls", calibrate_nulls}};
+} parts[] = {{"nulls", calibrate_nulls}, {"power", calibrate_power}};
 
 const char *verdict(struct report *report, bool met)
 {
@@ -43,6 +43,7 @@ int main(int argc, char **argv)
             return 2;
     }
     if (report.out == NULL) return 2;
+    setvbuf(report.out, NULL, _IOLBF, 0);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (only == NULL || strcmp(only, parts[i].name) == 0) parts[i].run(&report);
     }
