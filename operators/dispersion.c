@@ -2,9 +2,10 @@
 
 #include <math.h>
 
-#define WINSOR_SD   4.0
-#define LEAST_SHARE 0.001 /* of a window in what is learned: a memory of 1000 windows */
-#define MEAN_MIN    0.05  /* smaller means say nothing about spread */
+#define WINSOR_SD      4.0
+#define LEAST_SHARE    0.001 /* of a window in what is learned: a memory of 1000 windows */
+#define DISPERSION_MIN (-1.0)
+#define MEAN_MIN       0.05 /* smaller means say nothing about spread */
 
 double dispersion_winsorised(double count, double mean, double phi)
 {
@@ -19,5 +20,5 @@ void dispersion_learn(float *phi, double count, double mean, double share, uint3
     double away = count - mean;
     double found = (away * away - mean * share) / (mean * mean);
     double next = *phi + step * (found - *phi);
-    *phi = (float)fmin(fmax(next, 0), DISPERSION_MAX);
+    *phi = (float)fmin(fmax(next, DISPERSION_MIN), DISPERSION_MAX);
 }

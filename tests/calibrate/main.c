@@ -13,7 +13,8 @@
 static const struct {
     const char *name;
     void (*run)(struct report *);
-} parts[] = {{"nulls", calibrate_nulls}, {"power", calibrate_power}};
+} parts[] = {{"nulls", calibrate_nulls}, {"tails", calibrate_tails}, {"fleet", calibrate_fleet},
+    {"power", calibrate_power}};
 
 const char *verdict(struct report *report, bool met)
 {

@@ -12,8 +12,8 @@
 enum {
     FAULT_WINDOWS = 20,
     FAULT_EVERY = 3 * A_DAY, /* windows, of one series */
-    LEARNED = A_DAY,   /* windows before the first fault */
-    QUIET_AFTER = 120, /* windows after a fault that count for nothing */
+    LEARNED = A_DAY,         /* windows before the first fault */
+    QUIET_AFTER = 120,       /* windows after a fault that count for nothing */
     DELAY_NEVER = FAULT_WINDOWS,
 };
 
