@@ -133,8 +133,8 @@ static void side_learn(
     double limit = limits_reach(l, floor, side), common = (double)l->common[side];
     double seen = l->seen + 1.0;
     double share = passing_share(l, floor);
-    bool rested = l->since[side] >= EPISODE_WINDOWS || l->seen < LIMITS_WARMUP;
     if (l->since[side] < UINT8_MAX) l->since[side]++;
+    bool rested = l->since[side] >= EPISODE_WINDOWS || l->seen < LIMITS_WARMUP;
     if (value > limit && rested) {
         limit = fmin(value, limit + fmax(CAP, CAP_EARLY / seen) * width);
         l->since[side] = 0;

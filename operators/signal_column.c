@@ -12,6 +12,7 @@
 
 #define MEAN_SHARE       0.1  /* of the newest window in the running mean */
 #define OUTLIER          6.0  /* usual distances: one value alone makes no running mean */
+#define USUAL_OF_MEAN    0.25 /* of a usual distance: what the running mean strays by */
 #define RESOLUTION       0.01 /* of the level: what a sketch tells apart */
 #define RESOLUTION_RATIO 0.01
 #define RESOLUTION_MS    1.0
@@ -96,7 +97,12 @@ static void column_observe(const struct signal_context *context, void *state, co
     double expected =
         s->baseline.seen == 0 ? y : baseline_forecast(&s->baseline, bucket, context->an_hour);
     double step = resolution(context, s->baseline.seen == 0 ? y : s->baseline.level);
-    const struct limits_floor floor = {.value = {step, step / 2}, .z = LIMITS_ALPHA_Z, .early = 3};
+    double usual = s->baseline.distance;
+    const struct limits_floor floor = {
+        .value = {fmax(step, usual), fmax(step / 2, USUAL_OF_MEAN * usual)},
+        .z = LIMITS_ALPHA_Z,
+        .early = 3,
+    };
     double most = OUTLIER * fmax(s->baseline.distance, step);
     double clipped = fmin(fmax(y - expected, -most), most);
     double mean = s->mean + MEAN_SHARE * (clipped - s->mean);
