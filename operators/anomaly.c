@@ -22,7 +22,8 @@
  * Rows without the signal (no spans; no latency) have only the last three. Provisional, revised and
  * rolling rows are neither scored nor learned.
  *
- * While a series is silent its throughput goes on being scored, for SILENT_WINDOWS at most.
+ * While a series is silent its throughput goes on being scored, for SILENT_WINDOWS at most; then nothing
+ * is said until it has spans again, when an episode that was on is over.
  */
 #include "operators/alarm.h"
 #include "operators/glob.h"
@@ -196,6 +197,7 @@ static void anomaly_observe(const void *self, void *state, const struct row *row
     const struct anomaly *a = self;
     struct anomaly_state *s = state;
     struct assessment window = {0};
+    if (s->silent == SILENT_WINDOWS && row->start_ns != s->end_ns) s->alarm = (struct alarm){0};
     a->signal->observe(&a->context, s->signal, row, &window);
     keep(s, &window);
     alarm_observe(&s->alarm, &window);

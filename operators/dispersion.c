@@ -9,7 +9,8 @@
 
 double dispersion_winsorised(double count, double mean, double phi)
 {
-    return fmin(count, mean + WINSOR_SD * sqrt(mean + phi * mean * mean + 1));
+    double reach = WINSOR_SD * sqrt(mean + phi * mean * mean + 1);
+    return fmin(fmax(count, mean - reach), mean + reach);
 }
 
 void dispersion_learn(float *phi, double count, double mean, double share, uint32_t seen)

@@ -15,7 +15,7 @@ static inline double dispersion_of(float phi)
     return phi > 0 ? (double)phi : 0;
 }
 
-/* A count as learners take it: one far above its mean counts as four deviations above. */
+/* A count as learners take it: one far from its mean counts as four deviations from it. */
 double dispersion_winsorised(double count, double mean, double phi);
 
 /*

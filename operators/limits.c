@@ -8,7 +8,6 @@
 #define COMMON_SHARE    0.01
 #define COMMON_STEP     0.02
 #define SHARE_MAX       0.05
-#define CAP_EARLY       3.0 /* divided by the windows seen */
 #define ALERT_EXCESS    0.05
 #define BACKOFF_KEEP    0.99930709 /* a half over 1000 windows */
 #define XI_MIN          0.15
@@ -103,7 +102,7 @@ static double side_value(const double value[CHANNELS], int side)
 struct limits_score limits_score(const struct limits *l, const struct limits_floor *floor,
     const double value[CHANNELS], unsigned sides)
 {
-    struct limits_score best = {.z = -1};
+    struct limits_score best = {.z = -INFINITY};
     int furthest = 0;
     for (int side = 0; side < SIDES; side++) {
         if ((sides >> side & 1) == 0) continue;
@@ -134,9 +133,9 @@ static void side_learn(
     double seen = l->seen + 1.0;
     double share = passing_share(l, floor);
     if (l->since[side] < UINT8_MAX) l->since[side]++;
-    bool rested = l->since[side] >= EPISODE_WINDOWS || l->seen < LIMITS_WARMUP;
+    bool rested = l->since[side] >= EPISODE_WINDOWS || l->seen < floor->early * EPISODE_WINDOWS;
     if (value > limit && rested) {
-        limit = fmin(value, limit + fmax(CAP, CAP_EARLY / seen) * width);
+        limit = fmin(value, limit + fmax(CAP, floor->early / seen) * width);
         l->since[side] = 0;
     }
     limit -= CAP * width * share * fmin(1, 2 * limit / width);

@@ -16,7 +16,8 @@
 #include <cmocka.h>
 
 /* A series that has fit its model for long. */
-static const struct evidence settled = {.square = {1, 1, 1}, .seen = 1000000};
+static const struct evidence settled = {
+    .square = {1, 1, 1}, .seen = 1000000, .limits.seen = 1000000};
 
 /* By hand: 1, 2, 3: (1 + 2 + 3) / sqrt 3; the mean is .2, .56, 1.048, times 3. */
 static void runs_worked_out_by_hand(void **unused)

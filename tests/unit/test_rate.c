@@ -113,6 +113,7 @@ static void outliers_are_learned_as_four_deviations(void **unused)
     assert_true(near(dispersion_winsorised(1000, 4, 0), 4 + 4 * sqrt(5), 1e-12));
     assert_true(near(dispersion_winsorised(1000, 4, 0.5), 4 + 4 * sqrt(13), 1e-12));
     assert_true(dispersion_winsorised(6, 4, 0) == 6);
+    assert_true(near(dispersion_winsorised(0, 100, 0), 100 - 4 * sqrt(101), 1e-12));
     struct rate rate = {0};
     rate_begin(&rate, 10, 1000);
     rate_learn(&rate, 400, 400);
@@ -124,8 +125,11 @@ static void phi_keeps_its_bounds(void **unused)
 {
     (void)unused;
     float phi = 0;
-    dispersion_learn(&phi, 5, 5, 1, 0);
-    assert_true(phi == 0);
+    for (uint32_t i = 0; i < 100000; i++)
+        dispersion_learn(&phi, 5, 5, 1, i);
+    assert_true(
+        phi < -0.19f && phi > -0.21f && dispersion_of(phi) == 0); /* -1/5: no spread at all */
+    phi = 0;
     dispersion_learn(&phi, 1e6, 5, 1, 0);
     assert_true(phi == (float)DISPERSION_MAX);
     phi = 0.5f;
