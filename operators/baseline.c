@@ -1,5 +1,7 @@
 #include "operators/baseline.h"
 
+#include "operators/clamp.h"
+
 #include <math.h>
 
 #define LEVEL_SHARE       0.002 /* of the newest window: a memory of 500 */
@@ -19,10 +21,10 @@ void baseline_learn(
         b->seen = 1;
         return;
     }
-    double share = fmax(LEVEL_SHARE, 1 / (b->seen + 1.0));
+    double share = greater(LEVEL_SHARE, 1 / (b->seen + 1.0));
     double away = value - baseline_forecast(b, bucket, an_hour);
-    double limit = CLIP * fmax(b->distance, resolution);
-    if (b->seen >= WINDOWS_UNCLIPPED) away = fmin(fmax(away, -limit), limit);
+    double limit = CLIP * greater(b->distance, resolution);
+    if (b->seen >= WINDOWS_UNCLIPPED) away = clamp(away, -limit, limit);
 
     b->level += share * away;
     b->distance += share * (fabs(away) - b->distance);

@@ -1,5 +1,7 @@
 #include "operators/count_tail.h"
 
+#include "operators/clamp.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -65,7 +67,7 @@ static struct saddle saddle_of(double k, double mean, double size)
 {
     double away = k - mean;
     double deviance = k * log1p(away / mean) - (k + size) * log1p(away / (mean + size));
-    double w = copysign(sqrt(2 * fmax(deviance, 0)), away);
+    double w = copysign(sqrt(2 * greater(deviance, 0)), away);
     double sd = sqrt(k + k * k / size);
     double density = INV_SQRT_2_PI * exp(-w * w / 2);
     struct saddle s = {.w = w, .at = density / sd};
@@ -108,7 +110,7 @@ static struct tail negative_binomial(uint64_t count, double mean, double size, b
 {
     if (!(isfinite(mean) && mean >= 0 && size > 0)) return tail_says_nothing;
     if (mean == 0) return (struct tail){count == 0 || !upper, (count == 0) / 2.0};
-    size = fmin(size, SIZE_OVER_MEAN_MAX * fmax(mean, 1));
+    size = lesser(size, SIZE_OVER_MEAN_MAX * greater(mean, 1));
     double k = (double)count;
     if (mean >= SMOOTH_FROM && size >= SMOOTH_FROM && count > 0)
         return saddle_tail(count, mean, size, upper);
@@ -188,8 +190,8 @@ static double sum_blocks(const struct trials *t, double k, int step, double bloc
     double sum = 0;
     while (k >= 0 && k <= t->trials) {
         double change = fabs(log(term_ratio(t, k, step))); /* infinite at the last: a block of 1 */
-        double width = fmin(block, 1 + floor(BLOCK_CHANGE / change));
-        width = fmin(width, 1 + floor(fmin(k, t->trials - k) / 8)); /* ends may be steep */
+        double width = lesser(block, 1 + floor(BLOCK_CHANGE / change));
+        width = lesser(width, 1 + floor(lesser(k, t->trials - k) / 8)); /* ends may be steep */
         double part = width * exp(beta_binomial_log(t, k + step * (width - 1) / 2));
         sum += part;
         if (!(part > sum * 1e-17)) break;
@@ -222,7 +224,7 @@ double z_of_upper(double p)
     if (isnan(p)) return 0;
     if (p <= 0) return Z_MAX;
     if (p >= 1) return Z_MIN;
-    return fmin(fmax(gsl_cdf_ugaussian_Qinv(p), Z_MIN), Z_MAX);
+    return clamp(gsl_cdf_ugaussian_Qinv(p), Z_MIN, Z_MAX);
 }
 
 double upper_of_z(double z)

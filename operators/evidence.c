@@ -1,5 +1,7 @@
 #include "operators/evidence.h"
 
+#include "operators/clamp.h"
+
 #include <math.h>
 
 #define MEAN_SHARE   0.2
@@ -16,14 +18,14 @@ static const struct limits_floor floor_of_z = {.value = {4, 4}, .z = 4, .early =
 
 static double deviation(const struct evidence *e, int which)
 {
-    return e->seen == 0 ? 1 : sqrt(fmax(1, (double)e->square[which]));
+    return e->seen == 0 ? 1 : sqrt(greater(1, (double)e->square[which]));
 }
 
 static void square_learn(struct evidence *e, int which, double z)
 {
     double mean = e->seen == 0 ? 1 : (double)e->square[which];
-    double share = fmax(SQUARE_SHARE, 1 / (e->seen + SQUARE_PRIOR));
-    double found = fmin(z * z, CLIP_SQUARE * mean) / CLIP_LOSS;
+    double share = greater(SQUARE_SHARE, 1 / (e->seen + SQUARE_PRIOR));
+    double found = lesser(z * z, CLIP_SQUARE * mean) / CLIP_LOSS;
     e->square[which] = (float)(mean + share * (found - mean));
 }
 
@@ -34,12 +36,12 @@ static double further(double a, double b)
 
 struct finding evidence_take(struct evidence *e, double z, bool two_sided)
 {
-    double clipped = two_sided ? fmin(fmax(z, -Z_MOST), Z_MOST) : fmin(fmax(z, Z_LEAST), Z_MOST);
+    double clipped = two_sided ? clamp(z, -Z_MOST, Z_MOST) : clamp(z, Z_LEAST, Z_MOST);
     double mean = (double)e->mean + MEAN_SHARE * (clipped - (double)e->mean);
     double three = (clipped + (double)e->before[0] + (double)e->before[1]) / SQRT_3;
     double lasting = MEAN_SCALE * mean;
     double run_three = three / deviation(e, 1), run_lasting = lasting / deviation(e, 2);
-    double run = two_sided ? further(run_three, run_lasting) : fmax(run_three, run_lasting);
+    double run = two_sided ? further(run_three, run_lasting) : greater(run_three, run_lasting);
     const double value[CHANNELS] = {z / deviation(e, 0), run};
 
     struct limits_score score = limits_score(
@@ -51,8 +53,9 @@ struct finding evidence_take(struct evidence *e, double z, bool two_sided)
         .limits_z = score.z,
         .p = score.p,
     };
-    found.shrink = z == 0 ? 1 : fmin(found.z / z, 1);
-    if (limits_learn(&e->limits, &floor_of_z, value, &score)) found.excess = fmax(score.excess, 0);
+    found.shrink = z == 0 ? 1 : lesser(found.z / z, 1);
+    if (limits_learn(&e->limits, &floor_of_z, value, &score))
+        found.excess = greater(score.excess, 0);
 
     square_learn(e, 0, z);
     square_learn(e, 1, three);

@@ -1,5 +1,6 @@
 #include "operators/limits.h"
 
+#include "operators/clamp.h"
 #include "operators/count_tail.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ enum { EPISODE_WINDOWS = 20 };
 
 double limits_reach(const struct limits *l, const struct limits_floor *floor, int side)
 {
-    return fmax((double)l->limit[side], floor->value[side / 2]);
+    return greater((double)l->limit[side], floor->value[side / 2]);
 }
 
 static double width_of(const struct limits *l, const struct limits_floor *floor, int side)
@@ -30,7 +31,7 @@ static double width_of(const struct limits *l, const struct limits_floor *floor,
 /* The share of windows that pass a limit by now: while few were seen, three of them do. */
 static double passing_share(const struct limits *l, const struct limits_floor *floor)
 {
-    return fmin(fmax(LIMITS_ALPHA, floor->early / (l->seen + 1.0)), SHARE_MAX);
+    return clamp(floor->early / (l->seen + 1.0), LIMITS_ALPHA, SHARE_MAX);
 }
 
 /* The normal deviate of that. */
@@ -45,6 +46,7 @@ static double passing_z(const struct limits *l, const struct limits_floor *floor
 static double limit_z(
     const struct limits *l, const struct limits_floor *floor, int side, double limit)
 {
+    if (limit <= floor->value[side / 2] && floor->z > LIMITS_ALPHA_Z) return floor->z;
     double learned = passing_z(l, floor);
     if (floor->z <= learned) return learned;
     double risen = (limit / floor->value[side / 2] - 1) / (floor->z / learned - 1);
@@ -63,7 +65,7 @@ static double side_z(
 {
     double limit = limits_reach(l, floor, side), z = limit_z(l, floor, side, limit);
     if (value <= limit) return z * value / limit;
-    return fmin(z * (1 + 2 * excess_of(l, floor, side, value)), Z_MAX);
+    return lesser(z * (1 + 2 * excess_of(l, floor, side, value)), Z_MAX);
 }
 
 /* The shape of a tail of which little was seen is not known; early on it is taken to be heavy. */
@@ -84,14 +86,14 @@ static double side_p(
     const struct limits *l, const struct limits_floor *floor, int side, double value)
 {
     double limit = limits_reach(l, floor, side);
-    double common = fmin(fmax((double)l->common[side], 1e-6 * limit), limit);
+    double common = clamp((double)l->common[side], 1e-6 * limit, limit);
     double share = floor->z > LIMITS_ALPHA_Z ? LIMITS_ALPHA : passing_share(l, floor);
-    double span = log(COMMON_SHARE / fmin(share, COMMON_SHARE / 2));
-    double xi = fmin(fmax(log(limit / common) / span, xi_least(share)), XI_MAX);
+    double span = log(COMMON_SHARE / lesser(share, COMMON_SHARE / 2));
+    double xi = clamp(log(limit / common) / span, xi_least(share), XI_MAX);
     double excess = excess_of(l, floor, side, value);
     double at = excess > 0 ? limit + excess * width_of(l, floor, side) : value;
     if (!(at > 0)) return 1;
-    return fmin(share * pow(at / limit, -1 / xi), 1);
+    return lesser(share * pow(at / limit, -1 / xi), 1);
 }
 
 static double side_value(const double value[CHANNELS], int side)
@@ -112,9 +114,10 @@ struct limits_score limits_score(const struct limits *l, const struct limits_flo
         furthest = side;
     }
     double at = side_value(value, furthest);
-    best.z = fmax(best.z, 0);
+    best.z = greater(best.z, 0);
     best.excess = excess_of(l, floor, furthest, at);
-    best.p = side_p(l, floor, furthest, at);
+    bool by_model = best.excess <= 0 && floor->z > LIMITS_ALPHA_Z;
+    best.p = by_model ? 1 : side_p(l, floor, furthest, at);
     best.direction = furthest % 2 == 0 ? 1 : -1;
     best.channel = furthest / 2;
     return best;
@@ -135,15 +138,15 @@ static void side_learn(
     if (l->since[side] < UINT8_MAX) l->since[side]++;
     bool rested = l->since[side] >= EPISODE_WINDOWS || l->seen < floor->early * EPISODE_WINDOWS;
     if (value > limit && rested) {
-        limit = fmin(value, limit + fmax(CAP, floor->early / seen) * width);
+        limit = lesser(value, limit + greater(CAP, floor->early / seen) * width);
         l->since[side] = 0;
     }
-    limit -= CAP * width * share * fmin(1, 2 * limit / width);
+    limit -= CAP * width * share * lesser(1, 2 * limit / width);
     common += COMMON_STEP * width * ((value > common) - COMMON_SHARE);
 
-    l->limit[side] = (float)fmax(limit, floor->value[side / 2]);
+    l->limit[side] = (float)greater(limit, floor->value[side / 2]);
     double least = l->limit[side] == (float)floor->value[side / 2] ? COMMON_BY_LIMIT : 0;
-    l->common[side] = (float)fmin(fmax(common, least * floor->value[side / 2]), limit);
+    l->common[side] = (float)clamp(common, least * floor->value[side / 2], limit);
 }
 
 /* The best of the last windows, as its value and age: a better one is told, or any after a while. */
@@ -151,7 +154,7 @@ static bool gate(struct limits *l, double excess)
 {
     bool told = excess > (double)l->best || l->best_age >= EPISODE_WINDOWS;
     if (told) {
-        l->best = (float)fmax(excess, 0);
+        l->best = (float)greater(excess, 0);
         l->best_age = 0;
     } else {
         l->best_age++;

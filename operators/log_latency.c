@@ -1,5 +1,7 @@
 #include "operators/log_latency.h"
 
+#include "operators/clamp.h"
+
 #include <math.h>
 
 #define CLIP_SD           4.0
@@ -21,7 +23,7 @@ struct log_sample log_sample_of(const struct sketch *sketch, uint32_t scale)
     if (m.count == 0) return (struct log_sample){0};
     double n = (double)m.count, mean = (double)m.sum / n;
     double square = (double)m.square / n, cube = (double)m.cube / n;
-    double central = fmax(square - mean * mean, 0);
+    double central = greater(square - mean * mean, 0);
     return (struct log_sample){
         .spans = n,
         .mean = (mean + 0.5) * step, /* the middle of a bucket */
@@ -37,7 +39,7 @@ double log_latency_within(const struct log_latency *l)
 
 static double variance(const struct log_latency *l, double spans)
 {
-    return fmax((double)l->between, BETWEEN_MIN) + log_latency_within(l) / spans;
+    return greater((double)l->between, BETWEEN_MIN) + log_latency_within(l) / spans;
 }
 
 double log_latency_deviation(const struct log_latency *l, double spans)
@@ -50,7 +52,8 @@ static double skew(const struct log_latency *l, double spans)
 {
     if ((double)l->cubed < FREED_MIN) return 0;
     double third = (double)l->cube / (double)l->cubed / (spans * spans);
-    return fmax(third, 0) / pow(variance(l, spans), 1.5);
+    double expected = variance(l, spans);
+    return greater(third, 0) / (expected * sqrt(expected));
 }
 
 static double normal_of_student(double t, double freedom)
@@ -67,7 +70,7 @@ static double normal_of_skewed(double x, double skew)
 
 static double windows_known(const struct log_latency *l)
 {
-    return fmin(l->seen, WINDOWS_MAX);
+    return lesser(l->seen, WINDOWS_MAX);
 }
 
 double log_latency_z(const struct log_latency *l, const struct log_sample *sample)
@@ -94,7 +97,7 @@ static void learn_within(struct log_latency *l, const struct log_sample *sample)
 static double usual_noise(const struct log_latency *l)
 {
     if (l->seen == 0 || (double)l->freed < FREED_MIN) return INFINITY;
-    return log_latency_within(l) * fmin(l->seen, WITHIN_MEMORY) / (double)l->freed;
+    return log_latency_within(l) * lesser(l->seen, WITHIN_MEMORY) / (double)l->freed;
 }
 
 void log_latency_learn(struct log_latency *l, const struct log_sample *sample)
@@ -102,17 +105,17 @@ void log_latency_learn(struct log_latency *l, const struct log_sample *sample)
     if (!(sample->spans > 0)) return;
     if (l->seen == 0) l->mean = sample->mean;
     double known = l->seen + 1.0;
-    double between = fmax((double)l->between, BETWEEN_MIN);
+    double between = greater((double)l->between, BETWEEN_MIN);
     double noise = log_latency_within(l) / sample->spans;
     double away = sample->mean - l->mean;
     double limit = CLIP_SD * sqrt(between + noise);
-    if (l->seen >= WINDOWS_UNCLIPPED) away = fmin(fmax(away, -limit), limit);
+    if (l->seen >= WINDOWS_UNCLIPPED) away = clamp(away, -limit, limit);
 
-    double weight = fmin(1, (between + usual_noise(l)) / (between + noise));
-    l->mean += fmax(MEAN_STEP, 1 / known) * weight * away;
+    double weight = lesser(1, (between + usual_noise(l)) / (between + noise));
+    l->mean += greater(MEAN_STEP, 1 / known) * weight * away;
     double found = away * away - noise - between;
-    between += fmax(BETWEEN_STEP, 1 / known) * weight * weight * found;
-    l->between = (float)fmax(between, BETWEEN_MIN);
+    between += greater(BETWEEN_STEP, 1 / known) * weight * weight * found;
+    l->between = (float)greater(between, BETWEEN_MIN);
     learn_within(l, sample);
     if (l->seen < UINT32_MAX) l->seen++;
 }

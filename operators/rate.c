@@ -1,5 +1,6 @@
 #include "operators/rate.h"
 
+#include "operators/clamp.h"
 #include "operators/dispersion.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@ void rate_begin(struct rate *rate, double events, double spans)
 
 double rate_share(const struct rate *rate)
 {
-    return fmin(rate->events / rate->spans, 1);
+    return lesser(rate->events / rate->spans, 1);
 }
 
 /* 1 / squared relative deviation of the mean: what is not known of it, and what it varies by. */
@@ -37,8 +38,8 @@ double rate_deviation(const struct rate *rate, double spans)
 static struct tail rate_upper_of_many(
     const struct rate *rate, double share, uint64_t events, uint64_t spans)
 {
-    double p = fmin(share, 1 - 1e-6);
-    double concentration = fmax(rate_size(rate) * (1 - p) / p - 1, CONCENTRATION_MIN);
+    double p = lesser(share, 1 - 1e-6);
+    double concentration = greater(rate_size(rate) * (1 - p) / p - 1, CONCENTRATION_MIN);
     return beta_binomial_upper(events, spans, p * concentration, (1 - p) * concentration);
 }
 

@@ -1,10 +1,16 @@
 #include "operators/signal.h"
 
+#include "operators/clamp.h"
 #include "operators/count_tail.h"
 
 #include <math.h>
 
-/* A run is the further of RUNS, so that its p is their sum at most. */
+/* A run is the further of RUNS, so that its p is their sum at most; near ones are not worth working out. */
+static double run_surprise(double run, double sides)
+{
+    return run < GOES_ON_Z ? 1 : sides * RUNS * upper_of_z(run);
+}
+
 void signal_weigh(
     struct evidence *evidence, double z, double tail_p, bool two_sided, struct assessment *out)
 {
@@ -13,13 +19,12 @@ void signal_weigh(
     if (found.shrink < 1 && tail_p < 0.5) p = upper_of_z(z_of_upper(tail_p) * found.shrink);
     double sides = two_sided ? 2 : 1;
     double run = two_sided ? fabs(found.run) : found.run;
-    double run_p = sides * RUNS * upper_of_z(run);
 
     out->is_scored = true;
     out->z = found.z;
-    out->p = fmin(sides * p, 1);
+    out->p = lesser(sides * p, 1);
     out->sustained = found.run;
-    out->surprise = fmin(2 * fmin(out->p, run_p), 1);
+    out->surprise = lesser(2 * lesser(out->p, run_surprise(run, sides)), 1);
     out->excess = found.excess;
     out->limits_z = found.limits_z;
     out->limits_p = found.p;

@@ -4,6 +4,7 @@
  * so where a test that knows (errors, latency, spans) applies, it finds more and cries less.
  */
 #include "operators/baseline.h"
+#include "operators/clamp.h"
 #include "operators/count_tail.h"
 #include "operators/signal.h"
 
@@ -53,11 +54,13 @@ static bool is_ratio(int column)
 static double resolution(const struct signal_context *context, double level)
 {
     double step = RESOLUTION * fabs(level);
-    if (context->column < COLUMN_INTEGERS) step = fmax(step, 1);
-    if (context->column == COLUMN_RATE_PER_S) step = fmax(step, 1e9 / (double)context->window_ns);
-    if (is_ratio(context->column)) step = fmax(step, RESOLUTION_RATIO);
-    if (is_ms(context->name)) step = fmax(step, fmin(RESOLUTION_MS, MS_OF_LEVEL * fabs(level)));
-    return fmax(step, RESOLUTION_LEAST);
+    if (context->column < COLUMN_INTEGERS) step = greater(step, 1);
+    if (context->column == COLUMN_RATE_PER_S)
+        step = greater(step, 1e9 / (double)context->window_ns);
+    if (is_ratio(context->column)) step = greater(step, RESOLUTION_RATIO);
+    if (is_ms(context->name))
+        step = greater(step, lesser(RESOLUTION_MS, MS_OF_LEVEL * fabs(level)));
+    return greater(step, RESOLUTION_LEAST);
 }
 
 static void column_weigh(const struct limits *limits, const struct limits_floor *floor,
@@ -66,7 +69,7 @@ static void column_weigh(const struct limits *limits, const struct limits_floor 
     out->is_scored = true;
     out->z = limits_z(limits, floor, 0, value[0]);
     out->sustained = limits_z(limits, floor, 1, value[1]);
-    out->p = out->surprise = fmin(SIDES * score->p, 1);
+    out->p = out->surprise = lesser(SIDES * score->p, 1);
     out->limits_z = score->z;
     out->limits_p = score->p;
     out->direction = score->z > 0 ? score->direction : 0;
@@ -99,12 +102,12 @@ static void column_observe(const struct signal_context *context, void *state, co
     double step = resolution(context, s->baseline.seen == 0 ? y : s->baseline.level);
     double usual = s->baseline.distance;
     const struct limits_floor floor = {
-        .value = {fmax(step, usual), fmax(step / 2, USUAL_OF_MEAN * usual)},
+        .value = {greater(step, usual), greater(step / 2, USUAL_OF_MEAN * usual)},
         .z = LIMITS_ALPHA_Z,
         .early = 3,
     };
-    double most = OUTLIER * fmax(s->baseline.distance, step);
-    double clipped = fmin(fmax(y - expected, -most), most);
+    double most = OUTLIER * greater(s->baseline.distance, step);
+    double clipped = clamp(y - expected, -most, most);
     double mean = s->mean + MEAN_SHARE * (clipped - s->mean);
     const double value[CHANNELS] = {y - expected, mean};
     unsigned sides = (context->up ? LIMITS_UP : 0u) | (context->down ? LIMITS_DOWN : 0u);
@@ -117,7 +120,7 @@ static void column_observe(const struct signal_context *context, void *state, co
     out->expected = expected;
     out->low = expected - limits_reach(&s->limits, &floor, 1);
     out->high = expected + limits_reach(&s->limits, &floor, 0);
-    if (limits_learn(&s->limits, &floor, value, &score)) out->excess = fmax(score.excess, 0);
+    if (limits_learn(&s->limits, &floor, value, &score)) out->excess = greater(score.excess, 0);
     s->mean = mean;
     baseline_learn(&s->baseline, bucket, context->an_hour, y, step);
 }

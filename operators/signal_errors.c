@@ -1,4 +1,5 @@
 /* errors: the share of spans that fail. More of them is bad; how many is told exactly at any traffic. */
+#include "operators/clamp.h"
 #include "operators/rate.h"
 #include "operators/signal.h"
 
@@ -24,8 +25,8 @@ static void errors_band(const struct rate *rate, double spans, struct assessment
 {
     double reach = LIMITS_ALPHA_Z * rate_deviation(rate, spans);
     out->expected = rate_share(rate) * spans;
-    out->low = fmax(out->expected - reach, 0);
-    out->high = fmin(out->expected + reach, spans);
+    out->low = greater(out->expected - reach, 0);
+    out->high = lesser(out->expected + reach, spans);
 }
 
 static void errors_observe(const struct signal_context *context, void *state, const struct row *row,

@@ -3,6 +3,7 @@
  * logarithms. The first sees a slow tail, the second a shift of all; the more telling of the two
  * counts, at twice its p.
  */
+#include "operators/clamp.h"
 #include "operators/log_latency.h"
 #include "operators/signal.h"
 #include "operators/slow_count.h"
@@ -30,20 +31,20 @@ static uint32_t latency_seen(const void *state)
 }
 
 /* z and p of the two tests together; as if they were independent, which is the careful side. */
-static void latency_score(struct latency_state *s, const struct sketch *sketch,
+static void latency_score(struct latency_state *s, uint64_t slow, uint64_t spans,
     const struct log_sample *sample, struct assessment *out)
 {
     double z = log_latency_z(&s->mean, sample);
     double p = upper_of_z(z);
-    double shift = fmin(fmax(sample->mean - s->mean.mean, 0), SHIFT_MOST);
+    double shift = clamp(sample->mean - s->mean.mean, 0, SHIFT_MOST);
     out->harmed = shift * sample->spans;
     if (slow_count_is_known(&s->slow)) {
-        uint64_t slow = slow_count_of(&s->slow, sketch), spans = sketch_count(sketch);
         struct tail tail = rate_upper(&s->slow.rate, slow, spans);
-        double least = fmin(p, tail.mid);
+        double least = lesser(p, tail.mid);
         z = z_of_upper(least * (2 - least));
-        p = fmin(2 * fmin(p, tail.p), 1);
-        out->harmed = fmax(out->harmed, (double)slow - rate_share(&s->slow.rate) * (double)spans);
+        p = lesser(2 * lesser(p, tail.p), 1);
+        out->harmed =
+            greater(out->harmed, (double)slow - rate_share(&s->slow.rate) * (double)spans);
     }
     signal_weigh(&s->evidence, z, p, false, out);
 }
@@ -52,11 +53,10 @@ static void latency_score(struct latency_state *s, const struct sketch *sketch,
 static void latency_band(
     const struct latency_state *s, const struct log_sample *sample, struct assessment *out)
 {
-    double usual = s->mean.mean + (double)s->offset;
-    double reach = LIMITS_ALPHA_Z * log_latency_deviation(&s->mean, sample->spans);
-    out->expected = exp(usual);
-    out->low = exp(usual - reach);
-    out->high = exp(usual + reach);
+    double reach = exp(LIMITS_ALPHA_Z * log_latency_deviation(&s->mean, sample->spans));
+    out->expected = exp(s->mean.mean + (double)s->offset);
+    out->low = out->expected / reach;
+    out->high = out->expected * reach;
 }
 
 static void offset_learn(
@@ -66,19 +66,19 @@ static void offset_learn(
     if (!row_has(row, COLUMN_LATENCY_SUM_NS) || !row_has(row, COLUMN_SPANS) || spans == 0) return;
     double mean_ms = (double)row->value[COLUMN_LATENCY_SUM_NS].integer / (double)spans / NS_PER_MS;
     if (!(mean_ms > 0)) return;
-    double share = fmax(OFFSET_SHARE, 1 / (s->mean.seen + 1.0));
+    double share = greater(OFFSET_SHARE, 1 / (s->mean.seen + 1.0));
     double found = log(mean_ms) - sample->mean;
     s->offset += (float)(share * (found - (double)s->offset));
 }
 
 static void latency_learn(const struct signal_context *context, struct latency_state *s,
-    const struct sketch *sketch, const struct log_sample *sample)
+    const struct sketch *sketch, uint64_t slow, const struct log_sample *sample)
 {
     double step = LN_2 / (double)(UINT32_C(1) << context->sketch_scale);
     log_latency_learn(&s->mean, sample);
     double mean = s->mean.mean / step + sketch_bias(context->sketch_scale);
-    double deviation = fmax(sqrt(log_latency_within(&s->mean)) / step, 1);
-    slow_count_learn(&s->slow, sketch, mean, deviation, context->a_day);
+    double deviation = greater(sqrt(log_latency_within(&s->mean)) / step, 1);
+    slow_count_learn(&s->slow, sketch, slow, mean, deviation, context->a_day);
 }
 
 static void latency_observe(const struct signal_context *context, void *state,
@@ -89,15 +89,16 @@ static void latency_observe(const struct signal_context *context, void *state,
     struct log_sample sample = log_sample_of(row->latency, context->sketch_scale);
     if (!(sample.spans > 0)) return;
 
+    uint64_t slow = slow_count_of(&s->slow, row->latency);
     out->is_learned = true;
     out->spans = sample.spans;
     if (s->mean.seen > 0) latency_band(s, &sample, out);
     if (s->mean.seen >= SIGNAL_YOUNG) {
-        latency_score(s, row->latency, &sample, out);
+        latency_score(s, slow, sketch_count(row->latency), &sample, out);
         out->is_scored = s->mean.seen >= context->warmup;
     }
     offset_learn(s, &sample, row);
-    latency_learn(context, s, row->latency, &sample);
+    latency_learn(context, s, row->latency, slow, &sample);
 }
 
 const struct signal signal_latency = {

@@ -3,6 +3,7 @@
  * none at all is a count like any other, and the most telling one.
  */
 #include "operators/baseline.h"
+#include "operators/clamp.h"
 #include "operators/count_tail.h"
 #include "operators/dispersion.h"
 #include "operators/signal.h"
@@ -29,7 +30,7 @@ static uint32_t spans_seen(const void *state)
 
 static double spans_size(const struct spans_state *s, double expected)
 {
-    double known = expected * fmin(s->baseline.seen, KNOWN_WINDOWS);
+    double known = expected * lesser(s->baseline.seen, KNOWN_WINDOWS);
     return 1 / (1 / known + dispersion_of(s->phi));
 }
 
@@ -37,7 +38,7 @@ static void spans_band(double expected, double size, struct assessment *out)
 {
     double reach = LIMITS_ALPHA_Z * sqrt(expected + expected * expected / size);
     out->expected = expected;
-    out->low = fmax(expected - reach, 0);
+    out->low = greater(expected - reach, 0);
     out->high = expected + reach;
 }
 
@@ -61,12 +62,12 @@ static void spans_observe(const struct signal_context *context, void *state, con
     uint64_t spans = row->value[COLUMN_SPANS].integer;
     uint32_t bucket = season_bucket(context->zone, row->start_ns);
     double expected = baseline_forecast(&s->baseline, bucket, context->an_hour);
-    expected = fmax(expected, EXPECTED_MIN);
+    expected = greater(expected, EXPECTED_MIN);
     if (row->start_ns != s->end_ns) evidence_break(&s->evidence);
 
     out->is_learned = true;
     if (s->baseline.seen > 0) spans_band(expected, spans_size(s, expected), out);
-    out->spans = fmax((double)spans, expected);
+    out->spans = greater((double)spans, expected);
     out->harmed = fabs((double)spans - expected);
     if (s->baseline.seen >= SIGNAL_YOUNG) spans_score(context, s, spans, expected, out);
 

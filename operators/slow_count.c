@@ -1,5 +1,7 @@
 #include "operators/slow_count.h"
 
+#include "operators/clamp.h"
+
 #include <math.h>
 
 #define NORMAL_95     1.6448536269514722
@@ -14,7 +16,7 @@
 
 uint64_t slow_count_of(const struct slow_count *s, const struct sketch *sketch)
 {
-    return sketch_above(sketch, s->threshold);
+    return slow_count_is_known(s) ? sketch_above(sketch, s->threshold) : 0;
 }
 
 /*
@@ -28,10 +30,10 @@ static void percentile_learn(
     if (s->spans == 0) s->percentile = mean + NORMAL_95 * deviation;
     s->spans = (float)((double)s->spans * (1 - 1 / SPANS_MEMORY) + spans);
 
-    double at = fmin(fmax(s->percentile, 1), UINT16_MAX);
+    double at = clamp(s->percentile, 1, UINT16_MAX);
     double above = (double)sketch_above(sketch, (uint32_t)at);
     double step = (above - SLOW_SHARE * spans) * deviation / (DENSITY_95 * (double)s->spans);
-    s->percentile = fmin(fmax(at + fmin(fmax(step, -deviation), deviation), 1), UINT16_MAX);
+    s->percentile = clamp(at + clamp(step, -deviation, deviation), 1, UINT16_MAX);
 }
 
 /* The share over the new threshold is what it was made to be, as far as the percentile is known. */
@@ -39,7 +41,7 @@ static void threshold_set(struct slow_count *s)
 {
     s->threshold = (uint16_t)s->percentile;
     s->windows = 0;
-    double spans = fmin((double)s->spans, BELIEVED_SLOW / SLOW_SHARE);
+    double spans = lesser((double)s->spans, BELIEVED_SLOW / SLOW_SHARE);
     rate_begin(&s->rate, SLOW_SHARE * spans, spans);
 }
 
@@ -57,12 +59,11 @@ static bool is_due(const struct slow_count *s, uint32_t a_day)
     return moved && (s->windows >= a_day || has_drifted(s));
 }
 
-void slow_count_learn(struct slow_count *s, const struct sketch *sketch, double mean,
+void slow_count_learn(struct slow_count *s, const struct sketch *sketch, uint64_t slow, double mean,
     double deviation, uint32_t a_day)
 {
     if (sketch_count(sketch) == 0) return;
-    if (slow_count_is_known(s))
-        rate_learn(&s->rate, slow_count_of(s, sketch), sketch_count(sketch));
+    if (slow_count_is_known(s)) rate_learn(&s->rate, slow, sketch_count(sketch));
     percentile_learn(s, sketch, mean, deviation);
     if (s->windows < UINT16_MAX) s->windows++;
     if (is_due(s, a_day)) threshold_set(s);

@@ -30,16 +30,17 @@ static inline bool slow_count_is_known(const struct slow_count *s)
     return s->threshold != 0;
 }
 
-/* Spans of the window over the threshold, once it is known. */
+/* Spans of the window over the threshold; 0 before it is known. */
 uint64_t slow_count_of(const struct slow_count *s, const struct sketch *sketch);
 
 /*
  * Learn from a window that was scored before.
  *
+ * slow             of its spans, slow_count_of it
  * mean, deviation  of the indexes of single spans, over the long run
  * a_day            windows that lie in one
  */
-void slow_count_learn(struct slow_count *s, const struct sketch *sketch, double mean,
+void slow_count_learn(struct slow_count *s, const struct sketch *sketch, uint64_t slow, double mean,
     double deviation, uint32_t a_day);
 
 #endif

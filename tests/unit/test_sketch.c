@@ -451,6 +451,19 @@ static void sums_do_not_overflow(void **unused)
     assert_true(sketch_above(&sketch, high - 1) == SKETCH_COUNT_MAX);
     assert_int_equal(sketch_above(&sketch, high), 0);
     sketch_release(&sketch, &pool);
+
+    /* The most that is summed in 64 bits, as far apart as can be; and one more, which is not. */
+    uint32_t low = sketch_index(7, 1);
+    for (uint64_t more = 0; more <= 1; more++) {
+        uint64_t many = (UINT64_C(1) << 26) - 2 + more;
+        sketch_add(&sketch, low, 1, &pool);
+        sketch_add(&sketch, high, many, &pool);
+        m = sketch_moments(&sketch, low);
+        sketch_sum away = (sketch_sum)high - low;
+        assert_true(m.sum == many * away && m.square == many * away * away);
+        assert_true(m.cube == many * away * away * away);
+        sketch_release(&sketch, &pool);
+    }
     sketch_add(&sketch, SKETCH_ZERO, 100, &pool);
     assert_int_equal(sketch_moments(&sketch, 0).count, 0);
     assert_int_equal(sketch_above(&sketch, 0), 0);

@@ -42,7 +42,7 @@ static uint64_t window(struct slow_count *s, struct latencies *l, uint32_t spans
     }
     if (slow_count_is_known(s)) assert_int_equal(slow_count_of(s, &sketch), slow);
     double mean = log(l->median_ns / 1e9) * 64 / log(2) + sketch_bias(SCALE);
-    slow_count_learn(s, &sketch, mean, l->sigma * 64 / log(2), A_DAY);
+    slow_count_learn(s, &sketch, slow_count_of(s, &sketch), mean, l->sigma * 64 / log(2), A_DAY);
     pool_release(&pool);
     return slow;
 }
@@ -130,7 +130,7 @@ static void windows_without_spans_teach_nothing(void **unused)
     (void)unused;
     struct slow_count s = {.windows = 3}, before = s;
     struct sketch none = {0};
-    slow_count_learn(&s, &none, 2000, 90, A_DAY);
+    slow_count_learn(&s, &none, 0, 2000, 90, A_DAY);
     assert_memory_equal(&s, &before, sizeof(s));
 }
 
