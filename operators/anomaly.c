@@ -166,7 +166,7 @@ static enum status anomaly_prepare(
 static bool anomaly_concerns(const void *self, struct bytes series)
 {
     const struct anomaly *a = self;
-    return glob_matches(a->service, series_name_service(series));
+    return glob_matches(bytes_of(a->service), series_name_service(series));
 }
 
 static size_t anomaly_state_bytes(const void *self)
