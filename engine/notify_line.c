@@ -119,7 +119,7 @@ static enum status take_own(struct notify_line *line, struct error *err)
     return status;
 }
 
-/* How long reading may wait: until something else is due. */
+/* How long reading may wait: until something else is due; 0: not at all. */
 static int64_t patience_ms(const struct notify_line *line)
 {
     int64_t until_ns = line->look_ns;
@@ -132,7 +132,7 @@ static int64_t patience_ms(const struct notify_line *line)
     int64_t ms = (until_ns - clock_ns()) / NS_PER_MS;
     int64_t most = line->notify->config->redis.timeout_ns / NS_PER_MS / 2;
     if (most > BLOCK_MS) most = BLOCK_MS;
-    return ms < 1 ? 1 : ms > most ? most : ms;
+    return ms < 0 ? 0 : ms > most ? most : ms;
 }
 
 static enum status read_new(struct notify_line *line, struct error *err)

@@ -47,7 +47,10 @@ const char *redis_alerts_address(const struct redis_alerts *alerts); /* without 
  */
 enum status redis_alerts_join(struct redis_alerts *alerts, bool *anew, struct error *err) MUST_USE;
 
-/* Entries that nobody has read, `most` at most; waits for `block_ms`, more than 0, for the first. */
+/*
+ * Entries that nobody has read, `most` at most. Waits for the first for `block_ms`, which Redis takes in steps
+ * of a tenth of a second; 0: not at all.
+ */
 enum status redis_alerts_read(struct redis_alerts *alerts, size_t most, int64_t block_ms,
     struct alerts_entries *entries, struct error *err) MUST_USE;
 /* Entries that this notifier has read and not acknowledged, those after `after`; "0": from the first. */

@@ -48,6 +48,14 @@ cat >"$WORK/weir.yaml" <<'END'
 redis: {url: 'redis://:${REDISCLI_AUTH}@127.0.0.1:1'}
 kafka: {sasl.password: '${KAFKA_SECRET}'}
 END
+# A receiver of alerts has secrets in its URL, its headers and beside them.
+cat >"$WORK/notify.yaml" <<END
+redis: {url: "$URL"}
+notify:
+  listen: ""
+  receivers:
+    - {name: hook, webhook: "http://127.0.0.1:1/$TOKEN", secret: $TOKEN, headers: ["X-Key: $TOKEN"], token: $TOKEN}
+END
 {
     try() { timeout 60 "$WEIR" "$@" 2>&1; }
     SECRETS=(--set kafka.sasl.password="$KAFKA_SECRET" --set http.token="$TOKEN" --set redis.url="$URL")
@@ -69,6 +77,15 @@ END
         --no-live --since 1m
     try generate --kafka ssl.key.password="$KAFKA_SECRET" --kafka ssl.key.pem="$KAFKA_SECRET" --no-live --since 1m
     try run --set kafka.ssl.key.pem="$KAFKA_SECRET" --set kafka.security.protocol=ssl --set http.listen=
+    try check "$WORK/notify.yaml"
+    try notify --try hook "$WORK/notify.yaml"
+    try notify --try hook --set redis.url="$URL" "$WORK/notify.yaml"
+    timeout -s TERM 3 "$WEIR" notify --set log.level=debug "$WORK/notify.yaml" 2>&1
+    for wrong in "webhook: 'http://u:$TOKEN@x'" "webhook: 'ftp://x/$TOKEN'" "webhook: 'http://x', secret: [$TOKEN]" \
+        "webhook: 'http://x', headers: [$TOKEN]" "webhook: 'http://x', token: '$TOKEN', user: u, password: '$TOKEN'" \
+        "webhook: 'http://x', timeout: '://$TOKEN@'"; do
+        try check --set "notify.receivers=[{name: a, $wrong}]" "$WORK/weir.yaml"
+    done
     try top --once --redis "$URL" --prefix "$RUN"
     try top --once --redis "redis://:$REDIS_SECRET-wrong@${WEIR_TEST_REDIS#redis://}"
     try query transitions --redis "$URL" --prefix "$RUN"

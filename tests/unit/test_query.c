@@ -6,6 +6,7 @@
 #include "engine/base/instant.h"
 #include "engine/cmd/sheet.h"
 #include "operators/sketch.h"
+#include "sinks/redis_alerts.h"
 #include "sinks/redis_read.h"
 #include "sinks/row_compact.h"
 #include "sinks/store.h"
@@ -140,6 +141,24 @@ static void fill_newest(void *self, int64_t *applied)
     apply(self, outputs, sizeof(outputs) / sizeof(outputs[0]), applied);
 }
 
+/* What a notifier leaves, for the examples of the documentation. */
+static void note_telling(void)
+{
+    struct redis_alerts_config config = {.url = server.unix_url,
+        .prefix = "weir",
+        .timeout_ns = 5 * NS_PER_S,
+        .place = "oncall",
+        .notifier = "n1",
+        .stale_ns = NS_PER_S};
+    struct redis_alerts *alerts = NULL;
+    struct error err;
+    bool anew;
+    assert_int_equal(redis_alerts_open(&alerts, &config, &err), ST_OK);
+    assert_int_equal(redis_alerts_join(alerts, &anew, &err), ST_OK);
+    assert_int_equal(redis_alerts_restore(alerts, "since", bytes_of("1"), &err), ST_OK);
+    redis_alerts_close(alerts);
+}
+
 static int start(void **unused)
 {
     (void)unused;
@@ -149,6 +168,7 @@ static int start(void **unused)
     fill_slices(self, &applied);
     fill_newest(self, &applied);
     store_redis.close(self);
+    note_telling();
     return 0;
 }
 
