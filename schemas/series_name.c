@@ -88,9 +88,12 @@ static uint8_t take_byte(struct bytes encoded, size_t *at)
     bool whole = encoded.data[i] == '%' && encoded.size - i > 2;
     int high = whole ? hex_digit(encoded.data[i + 1]) : -1;
     int low = whole ? hex_digit(encoded.data[i + 2]) : -1;
-    bool written_out = high >= 0 && low >= 0;
-    *at += written_out ? 3 : 1;
-    return written_out ? (uint8_t)(high << 4 | low) : encoded.data[i];
+    if (high < 0 || low < 0) {
+        *at += 1;
+        return encoded.data[i];
+    }
+    *at += 3;
+    return (uint8_t)(high << 4 | low);
 }
 
 void series_name_decode(struct bytes encoded, struct buffer *out)
