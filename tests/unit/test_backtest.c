@@ -29,12 +29,20 @@
     "thresholds: [100ms]\nprovisional: 500ms\nlimits: {series_idle: 3h}\nzscore: [{column: "       \
     "error_ratio, history: 8}]\n"
 
-static const char running[] =
-    HEAD "slos: [{name: good, match: {operation: a*}, objective: 99%},\n"
-         "       {name: fast, match: {}, objective: 95%, latency: 100ms, keep_firing_for: 1m}]\n";
-static const char stricter[] = HEAD
-    "slos: [{name: good, match: {operation: a*}, objective: 99%, page_1h: 25, page_6h: 9},\n"
-    "       {name: late, match: {operation: b}, objective: 90%, latency: 100ms, page_1h: 5}]\n";
+#define RULES                                                                             \
+    "rules: [{name: slow, when: 'p95[4s] > 150ms and spans[4s] >= 5', for: 3s},\n"        \
+    "        {name: failing, when: 'error_ratio[6s] > 20% or errors[12s] > 30'},\n"       \
+    "        {name: odd, when: 'error_ratio_z > 2', keep_firing_for: 4s},\n"              \
+    "        {name: quiet, match: {operation: b}, when: 'absent[5m]', severity: page},\n" \
+    "        {name: spent, match: {operation: a*}, when: 'good_budget_left < -100%'}]\n"
+
+static const char running[] = HEAD
+    "slos: [{name: good, match: {operation: a*}, objective: 99%},\n"
+    "       {name: fast, match: {}, objective: 95%, latency: 100ms, keep_firing_for: 1m}]\n" RULES;
+static const char stricter[] =
+    HEAD "slos: [{name: good, match: {operation: a*}, objective: 99%, page_1h: 25, page_6h: 9},\n"
+         "       {name: late, match: {operation: b}, objective: 90%, latency: 100ms, page_1h: "
+         "5}]\n" RULES;
 
 struct bench {
     struct bench_plan plan;
