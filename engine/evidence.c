@@ -1,6 +1,6 @@
 #include "engine/evidence.h"
 
-#include "schemas/signal.h"
+#include "schemas/standout.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static double shift_of(struct bytes of, double value, double expected)
 
 /* Of the scores out of the ordinary the farthest is named; their shifts add up. */
 static void give_score(const struct plan *plan, const struct row *row, struct bytes of,
-    double level, double *highest, struct signal *signal)
+    double level, double *highest, struct standout *signal)
 {
     double value = value_of(plan, row, of), z = score_of(plan, row, of, "_z");
     double expected = score_of(plan, row, of, "_expected");
@@ -52,10 +52,10 @@ static void give_score(const struct plan *plan, const struct row *row, struct by
     signal->expected = expected;
 }
 
-static void give_signal(const struct plan *plan, const struct row *row, struct signal *signal)
+static void give_signal(const struct plan *plan, const struct row *row, struct standout *signal)
 {
     double highest = -1;
-    *signal = signal_none();
+    *signal = standout_none();
     if (row_has(row, COLUMN_LATENCY_MEAN_MS))
         signal->mean_ms = row_number(row, COLUMN_LATENCY_MEAN_MS);
     for (uint32_t i = 0; i < plan->score_columns; i++) {

@@ -13,7 +13,7 @@ struct member_told {
     struct bytes rule, series, service;
     bool fires; /* else it ceases to */
     int64_t since_ns, at_ns;
-    struct signal signal;
+    struct standout signal;
     uint8_t trace_id[MEMBER_TRACES_MAX][16];
     uint32_t traces;
 };

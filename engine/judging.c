@@ -8,7 +8,8 @@
 /* Of one scorer and one view. */
 struct judged {
     size_t count;
-    double *p;    /* [count] */
+    double *p;       /* [count] */
+    double *scratch; /* [count] */
     void **state; /* [count] */
 };
 
@@ -31,11 +32,11 @@ static void judged_add(
 
 static void judge(const struct operator_instance *o, const struct judged *judged)
 {
-    struct false_discovery limit = false_discovery(judged->p, judged->count);
+    struct discovery limit = discovery_of(judged->p, judged->count, judged->scratch);
     for (size_t i = 0; i < judged->count; i++) {
         enum score_level level = SCORE_NONE;
-        if (judged->p[i] <= limit.notice_p) level = SCORE_NOTICE;
-        if (judged->p[i] <= limit.page_p) level = SCORE_PAGE;
+        if (judged->p[i] <= limit.notice) level = SCORE_NOTICE;
+        if (judged->p[i] <= limit.page) level = SCORE_PAGE;
         o->operator_->judge(o->self, judged->state[i], level);
     }
 }
@@ -66,9 +67,11 @@ void judging_score(struct closing *closing, struct series_table *table)
         observed.series[observed.count++] = table->active[i];
     }
     struct judged judged = {.p = memory_zeroed(observed.count + 1, sizeof(double)),
+        .scratch = memory_zeroed(observed.count + 1, sizeof(double)),
         .state = memory_zeroed(observed.count + 1, sizeof(void *))};
     judge_all(closing->plan, &observed, &judged);
     free(judged.p);
+    free(judged.scratch);
     free(judged.state);
     free(observed.series);
 }

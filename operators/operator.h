@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/option.h"
+#include "engine/base/zone.h"
 #include "schemas/row.h"
 
 /* What an operator may say besides columns: one alert transition a step. */
@@ -33,6 +34,7 @@ struct operator_context {
     uint32_t sketch_scale;
     uint32_t thresholds;
     const uint64_t *threshold_ns; /* [thresholds] ascending: COLUMN_THRESHOLD + i */
+    const struct zone *zone; /* whose hours people live by; NULL: UTC; outlives the operators */
 };
 
 /* How far a score is out of the ordinary, with the whole fleet in view. */

@@ -392,6 +392,122 @@ static bool walk_next(struct walk *walk, uint32_t *index, uint64_t *count)
     return true;
 }
 
+uint64_t sketch_above(const struct sketch *sketch, uint32_t index)
+{
+    uint64_t above = 0;
+    if (sketch->width == 0) {
+        for (uint32_t i = 0; i < sketch->count; i++)
+            above += sketch->raw[i] > index;
+        return above;
+    }
+    uint32_t from = index < sketch->first ? 0 : index - sketch->first + 1;
+    if (sketch->width == 1) {
+        for (uint32_t at = from; at < sketch->room; at++)
+            above += sketch->dense.bucket.u8[at];
+        return above;
+    }
+    for (uint32_t at = from; at < sketch->room; at++)
+        above += bucket_get(sketch, at);
+    return above;
+}
+
+/* Sums over counters and powers of their place, counted from the first. */
+struct sums {
+    sketch_sum count, first, square, cube;
+};
+
+/* Sums of counters, and of those times binomial coefficients of their place. */
+struct steps {
+    uint64_t count, a, b, c;
+};
+
+/*
+ * Without a product: going down, a counter is added once to `a` for every place it is above the
+ * first, that to `b`, and that to `c`. One loop a width, as short as can be.
+ */
+#define STEPS_DOWN(type)                                                         \
+    static struct steps steps_down_##type(const type##_t *bucket, uint32_t room) \
+    {                                                                            \
+        struct steps s = {0};                                                    \
+        for (uint32_t at = room; at-- > 1;) {                                    \
+            s.count += bucket[at];                                               \
+            s.a += s.count;                                                      \
+            s.b += s.a;                                                          \
+            s.c += s.b;                                                          \
+        }                                                                        \
+        s.count += bucket[0];                                                    \
+        return s;                                                                \
+    }
+STEPS_DOWN(uint8)
+STEPS_DOWN(uint16)
+STEPS_DOWN(uint32)
+
+static struct sums sums_of_small(const struct sketch *sketch)
+{
+    struct steps s = sketch->width == 1 ? steps_down_uint8(sketch->dense.bucket.u8, sketch->room)
+                     : sketch->width == 2
+                         ? steps_down_uint16(sketch->dense.bucket.u16, sketch->room)
+                         : steps_down_uint32(sketch->dense.bucket.u32, sketch->room);
+    /* a = sum of i, b of i(i+1)/2, c of i(i+1)(i+2)/6 */
+    struct sums sums = {.count = s.count, .first = s.a};
+    sums.square = 2 * (sketch_sum)s.b - s.a;
+    sums.cube = 6 * (sketch_sum)s.c - 3 * sums.square - 2 * (sketch_sum)s.a;
+    return sums;
+}
+
+static struct sums sums_of_any(const struct sketch *sketch)
+{
+    struct sums s = {0};
+    for (uint32_t at = bucket_next(sketch, 0); at < sketch->room;
+         at = bucket_next(sketch, at + 1)) {
+        sketch_sum part = bucket_get(sketch, at);
+        s.count += part;
+        s.first += part *= at;
+        s.square += part *= at;
+        s.cube += part *= at;
+    }
+    return s;
+}
+
+static struct sketch_moments moments_of_raw(const struct sketch *sketch, uint32_t origin)
+{
+    struct sketch_moments m = {0};
+    int64_t sum = 0, square = 0, cube = 0;
+    for (uint32_t i = 0; i < sketch->count; i++) {
+        if (sketch->raw[i] == SKETCH_ZERO) continue;
+        int64_t away = (int64_t)sketch->raw[i] - origin;
+        m.count++;
+        sum += away;
+        square += away * away;
+        cube += away * away * away;
+    }
+    m.sum = sum;
+    m.square = square;
+    m.cube = cube;
+    return m;
+}
+
+/* From the first counter to the origin: (i + d)^2 = i^2 + 2di + d^2, and so on. */
+static struct sketch_moments moments_shifted(const struct sums *s, sketch_sum d)
+{
+    return (struct sketch_moments){
+        .count = (uint64_t)s->count,
+        .sum = s->first + d * s->count,
+        .square = s->square + 2 * d * s->first + d * d * s->count,
+        .cube = s->cube + 3 * d * s->square + 3 * d * d * s->first + d * d * d * s->count,
+    };
+}
+
+struct sketch_moments sketch_moments(const struct sketch *sketch, uint32_t origin)
+{
+    if (sketch->width == 0) return moments_of_raw(sketch, origin);
+    if (sketch->room == 0) return (struct sketch_moments){0};
+    /* 2^13 places make coefficients below 2^37; and so few values have no counter of 64 bits */
+    bool small = sketch->count < (UINT64_C(1) << 26) && sketch->width < 8;
+    struct sums sums = small ? sums_of_small(sketch) : sums_of_any(sketch);
+    return moments_shifted(&sums, (sketch_sum)sketch->first - origin);
+}
+
 void sketch_encode(const struct sketch *sketch, uint32_t scale, struct buffer *out)
 {
     struct walk walk;

@@ -74,6 +74,22 @@ static inline uint64_t sketch_count(const struct sketch *sketch)
     return sketch->count;
 }
 
+/* How many values lie in buckets above `index`. */
+uint64_t sketch_above(const struct sketch *sketch, uint32_t index);
+
+__extension__ typedef __int128 sketch_sum;
+
+/*
+ * Sums over the indexes of all values but zeros, exact whatever the sketch holds. An index is the
+ * logarithm of a duration, so the mean and the spread of log-latency follow from them.
+ */
+struct sketch_moments {
+    uint64_t count;          /* values that are not 0 */
+    sketch_sum sum;          /* of index - origin */
+    sketch_sum square, cube; /* of its powers */
+};
+struct sketch_moments sketch_moments(const struct sketch *sketch, uint32_t origin);
+
 /*
  * Append the wire form, nothing for an empty sketch:
  *

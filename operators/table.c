@@ -4,7 +4,7 @@
 
 extern const struct measure measure_count, measure_errors, measure_latency, measure_exemplar,
     measure_error_kinds;
-extern const struct window_operator window_operator_zscore, window_operator_slos,
+extern const struct window_operator window_operator_zscore, window_operator_anomaly, window_operator_slos,
     window_operator_rules;
 
 const struct measure *const measures[] = {
@@ -17,7 +17,8 @@ const struct measure *const measures[] = {
 };
 
 const struct window_operator *const window_operators[] = {
-    &window_operator_zscore, /* scores before rules: those may read their columns */
+    &window_operator_zscore, /* first: rules may read its columns, and those of anomaly */
+    &window_operator_anomaly,
     &window_operator_slos,
     &window_operator_rules,
     NULL,

@@ -6,6 +6,18 @@
  *
  * A series that hardly moves would score high on every ripple, so a deviation below a share of the
  * mean is not believed. Where no deviation is left at all, there is no score.
+ *
+ * With `robust: true` the median stands for the mean, and 1.4826 times the median of the distances to
+ * it, which for normal values is their deviation, for the deviation.
+ *
+ * When they mislead. Both take values for independent, normal and the same all day. On counts of few
+ * spans, percentiles, error ratios, anything skewed or heavy-tailed, a z over 3 is no rare thing: it
+ * comes 5 to 30 times a day on series in which nothing is wrong, and by the hour of the day alone where
+ * there is one. The plain one also hides: an outlier inflates the deviation until it has left the past,
+ * so that the next one is not seen, and a fault that lasts is normal after some panes. The robust one
+ * sees the second outlier; but where more than half of the past is one value (errors of a series that
+ * has few) its deviation is 0 and only the floor is left, and a series that does two things, one more
+ * often than the other, is called anomalous whenever it does the other. For alerts there is `anomaly`.
  */
 #include "operators/operator.h"
 
@@ -25,6 +37,7 @@ struct zscore {
     uint64_t history;
     uint64_t warmup;
     double deviation_floor;
+    bool robust;
 
     int64_t pane_ns;
     int reads, writes; /* columns */
@@ -41,6 +54,7 @@ static const struct option zscore_options[] = {
     OPTION(COUNT, zscore, warmup, "30", "panes to see before the first score"),
     OPTION(NUMBER, zscore, deviation_floor, "1%",
         "share of the mean below which a deviation is not believed"),
+    OPTION(FLAG, zscore, robust, "false", "median and median distance, for mean and deviation"),
     {0},
 };
 
@@ -87,16 +101,35 @@ static size_t zscore_state_bytes(const void *self)
     return sizeof(struct zscore_state) + (size_t)z->history * sizeof(double);
 }
 
+/* What values are usually near to, and how near. */
+struct usual {
+    double middle, deviation;
+};
+
+static struct usual usual_plain(const double *value, size_t known)
+{
+    double mean = gsl_stats_mean(value, 1, known);
+    return (struct usual){mean, gsl_stats_sd_m(value, 1, known, mean)};
+}
+
+/* Finding a median reorders, and the past has an order. */
+static struct usual usual_robust(const double *value, size_t known)
+{
+    double sorted[HISTORY_MAX], work[HISTORY_MAX];
+    memcpy(sorted, value, known * sizeof(*value));
+    double median = gsl_stats_median(sorted, 1, known);
+    return (struct usual){median, gsl_stats_mad(value, 1, known, work)};
+}
+
 static void zscore_score(
     const struct zscore *z, const struct zscore_state *s, double value, struct row *row)
 {
     size_t known = (size_t)(s->seen < z->history ? s->seen : z->history);
     if (s->seen < z->warmup || known < HISTORY_MIN) return;
 
-    double mean = gsl_stats_mean(s->value, 1, known);
-    double deviation = gsl_stats_sd_m(s->value, 1, known, mean);
-    deviation = fmax(deviation, z->deviation_floor * fabs(mean));
-    double score = (value - mean) / deviation;
+    struct usual usual = z->robust ? usual_robust(s->value, known) : usual_plain(s->value, known);
+    double deviation = fmax(usual.deviation, z->deviation_floor * fabs(usual.middle));
+    double score = (value - usual.middle) / deviation;
     if (deviation > 0 && isfinite(score)) row_set_number(row, z->writes, score);
 }
 

@@ -16,6 +16,7 @@ struct masking {
     const uint8_t *start;
     const uint8_t *prose_end[QUOTES]; /* the closing quote of prose: itself, when we come to it */
     bool none_closes[QUOTES];         /* none of this quote does from here on */
+    bool email;                       /* there is an @ somewhere */
     uint8_t *out;
     size_t size;
     bool blank;              /* one is due before what comes next */
@@ -33,6 +34,16 @@ static void put(struct masking *m, const void *bytes, size_t size)
     memcpy(m->out + m->size, bytes, size);
     m->size += size;
     m->blank = false;
+}
+
+/* Single bytes, as many as there is room for. */
+static void put_run(struct masking *m, size_t size)
+{
+    size_t blank = m->blank && m->size > 0, left = MASK_BYTES_MAX - m->size;
+    size_t fits = left <= blank ? 0 : left - blank < size ? left - blank : size;
+    if (fits != 0) put(m, m->rest.at, fits);
+    if (fits != size) m->full = true;
+    m->rest.at += size;
 }
 
 /* Nothing but separators since the last placeholder. */
@@ -58,43 +69,66 @@ static void put_placeholder(struct masking *m, const char *placeholder, size_t i
     m->rest = place_after(m->rest, instead_of);
 }
 
-/* One character that is not masked. */
-static void put_character(struct masking *m)
+/* A character that is more than one byte, is not seen, or is none at all. */
+static void put_special(struct masking *m)
 {
     struct bytes rest = {m->rest.at, (size_t)(m->rest.end - m->rest.at)};
     size_t bytes = text_character(rest);
     uint8_t c = rest.data[0];
     if (bytes == 0)
         put(m, "\xef\xbf\xbd", 3);
-    else if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+    else if (c == '\t' || c == '\n' || c == '\r')
         m->blank = true;
     else if (text_steering((struct bytes){rest.data, bytes}) < 0)
         put(m, rest.data, bytes);
     m->rest = place_after(m->rest, bytes == 0 ? 1 : bytes);
 }
 
+/* One character that is not masked. */
+static void put_character(struct masking *m)
+{
+    uint8_t c = m->rest.at[0];
+    if (c < ' ' || c > '~') {
+        put_special(m);
+        return;
+    }
+    if (c != ' ') {
+        put_run(m, 1);
+        return;
+    }
+    m->blank = true;
+    m->rest.at++;
+}
+
 /* A word with digits in it that is no literal as a whole: only its numbers go. */
 static void put_mixed(struct masking *m, const uint8_t *end)
 {
-    for (bool first = true; m->rest.at < end; first = false) {
+    for (bool first = true; m->rest.at < end && !m->full; first = false) {
         size_t digits = shape_digits(m->rest);
-        if (digits != 0 && (first || digits >= DIGITS_INSIDE)) {
+        if (digits != 0 && (first || digits >= DIGITS_INSIDE))
             put_placeholder(m, "<num>", digits);
-            continue;
-        }
-        size_t plain = digits == 0 ? 1 : digits;
-        put(m, m->rest.at, plain);
-        m->rest = place_after(m->rest, plain);
+        else
+            put_run(m, digits == 0 ? 1 : digits);
     }
+}
+
+/* Whether something longer than this word may begin with it: nearly all words are passed by this. */
+static bool may_be_shape(const struct masking *m, const struct word *word)
+{
+    uint8_t next = place_peek(m->rest, word->bytes);
+    return m->email || word->digits > 0 || (word->hex && (next == '-' || next == ':'));
 }
 
 static void put_word(struct masking *m)
 {
     struct word word = shape_word(m->rest);
     size_t bytes;
-    const char *placeholder = shape_of_word(m->rest, &word, &bytes);
+    const char *placeholder = may_be_shape(m, &word) ? shape_at(m->rest, &bytes) : NULL;
+    if (placeholder == NULL) placeholder = shape_of_word(m->rest, &word, &bytes);
     if (placeholder != NULL)
         put_placeholder(m, placeholder, bytes);
+    else if (word.digits == 0)
+        put_run(m, word.bytes);
     else
         put_mixed(m, m->rest.at + word.bytes);
 }
@@ -134,20 +168,28 @@ static void put_quote(struct masking *m, size_t quote, bool after_word)
     put_character(m);
 }
 
+/* A sign between words, which an IPv6 address may begin with. */
+static void put_colons(struct masking *m, bool after_word)
+{
+    size_t bytes;
+    const char *placeholder =
+        !after_word && place_peek(m->rest, 1) == ':' ? shape_at(m->rest, &bytes) : NULL;
+    if (placeholder != NULL)
+        put_placeholder(m, placeholder, bytes);
+    else
+        put_character(m);
+}
+
 static void put_next(struct masking *m)
 {
     uint8_t c = m->rest.at[0];
     bool after_word = m->rest.at > m->start && shape_is_alnum(m->rest.at[-1]);
-    const char *quote = c == 0 ? NULL : strchr(quotes, c);
-    bool begins = !after_word && (shape_is_alnum(c) || (c == ':' && place_peek(m->rest, 1) == ':'));
-    size_t bytes = 0;
-    const char *placeholder = begins ? shape_at(m->rest, &bytes) : NULL;
-    if (placeholder != NULL)
-        put_placeholder(m, placeholder, bytes);
-    else if (quote != NULL)
-        put_quote(m, (size_t)(quote - quotes), after_word);
-    else if (begins && shape_is_alnum(c))
+    if (shape_is_alnum(c) && !after_word)
         put_word(m);
+    else if (c == ':')
+        put_colons(m, after_word);
+    else if (c == quotes[0] || c == quotes[1] || c == quotes[2])
+        put_quote(m, c == quotes[0] ? 0 : c == quotes[1] ? 1 : 2, after_word);
     else
         put_character(m);
 }
@@ -155,7 +197,10 @@ static void put_next(struct masking *m)
 static size_t mask(struct bytes text, uint8_t *out, void (*next)(struct masking *m))
 {
     if (text.size == 0) return 0;
-    struct masking m = {.rest = {text.data, text.data + text.size}, .start = text.data, .out = out};
+    struct masking m = {.rest = {text.data, text.data + text.size},
+        .start = text.data,
+        .email = memchr(text.data, '@', text.size) != NULL,
+        .out = out};
     while (m.rest.at < m.rest.end && !m.full)
         next(&m);
     return m.size;

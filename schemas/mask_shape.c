@@ -1,7 +1,5 @@
 #include "schemas/mask_shape.h"
 
-#include <string.h>
-
 enum {
     EMAIL_LOCAL_MAX = 64,
     IPV6_BYTES_MAX = 45,
@@ -46,7 +44,7 @@ static size_t uuid_at(struct place place)
 
 static bool is_local(uint8_t c)
 {
-    return shape_is_alnum(c) || (c != 0 && strchr("._%+-", c) != NULL);
+    return shape_is_alnum(c) || c == '.' || c == '_' || c == '%' || c == '+' || c == '-';
 }
 
 static size_t label_at(struct place place)
@@ -145,7 +143,8 @@ static struct groups groups_at(struct place place)
             digits = 0;
         } else if (shape_is_hex(c)) {
             g.decimal = g.decimal || shape_is_digit(c);
-            g.too_long = ++digits > 4 || g.too_long;
+            g.too_long = ++digits > 4;
+            if (g.too_long) break;
         } else {
             break;
         }
@@ -185,12 +184,16 @@ const char *shape_at(struct place place, size_t *bytes)
 struct word shape_word(struct place place)
 {
     struct word w = {.hex = true};
-    for (; shape_is_alnum(place_peek(place, w.bytes)); w.bytes++) {
-        bool digit = shape_is_digit(place.at[w.bytes]);
+    bool before = false; /* was a digit */
+    const uint8_t *at = place.at;
+    for (; at < place.end && shape_is_alnum(*at); at++) {
+        bool digit = shape_is_digit(*at);
         w.digits += digit;
-        w.turns += w.bytes > 0 && digit != shape_is_digit(place.at[w.bytes - 1]);
-        w.hex = w.hex && shape_is_hex(place.at[w.bytes]);
+        w.turns += digit != before;
+        w.hex = w.hex && shape_is_hex(*at);
+        before = digit;
     }
+    w.bytes = (size_t)(at - place.at);
     return w;
 }
 
@@ -222,12 +225,12 @@ static bool is_pointer(struct place place, const struct word *word)
     return rest.hex;
 }
 
-static bool is_id(struct place place, const struct word *word)
+static bool is_id(const struct word *word)
 {
     if (word->hex && word->bytes >= (word->digits > 0 ? HEX_BYTES : HEX_BYTES_LONG)) return true;
     if (word->digits == 0) return false;
     if (word->bytes >= ID_BYTES_LONG) return true;
-    return word->bytes >= ID_BYTES && word->turns + shape_is_digit(place.at[0]) >= ID_TURNS;
+    return word->bytes >= ID_BYTES && word->turns >= ID_TURNS;
 }
 
 const char *shape_of_word(struct place place, const struct word *word, size_t *bytes)
@@ -238,5 +241,5 @@ const char *shape_of_word(struct place place, const struct word *word, size_t *b
         return "<num>";
     }
     if (is_pointer(place, word)) return "<hex>";
-    return is_id(place, word) ? "<id>" : NULL;
+    return is_id(word) ? "<id>" : NULL;
 }

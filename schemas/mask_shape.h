@@ -27,17 +27,23 @@ static inline struct place place_after(struct place place, size_t bytes)
 /* ASCII alone, whatever the locale. */
 static inline bool shape_is_digit(uint8_t c)
 {
-    return c >= '0' && c <= '9';
+    return (uint8_t)(c - '0') < 10;
+}
+
+/* One of the first `letters`, capital or not. */
+static inline bool shape_is_letter(uint8_t c, uint8_t letters)
+{
+    return (uint8_t)((c | ('a' - 'A')) - 'a') < letters;
 }
 
 static inline bool shape_is_hex(uint8_t c)
 {
-    return shape_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    return shape_is_digit(c) || shape_is_letter(c, 6);
 }
 
 static inline bool shape_is_alnum(uint8_t c)
 {
-    return shape_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return shape_is_letter(c, 26) || shape_is_digit(c);
 }
 
 /*
@@ -49,7 +55,7 @@ const char *shape_at(struct place place, size_t *bytes);
 /* A run of letters and digits. */
 struct word {
     size_t bytes, digits;
-    size_t turns; /* from letters to digits, or back */
+    size_t turns; /* from letters to digits, or back; a digit at the start is one */
     bool hex;     /* all of it */
 };
 

@@ -14,8 +14,12 @@ enum {
 };
 
 /* Attributes that tell a code, the best first. */
-static const char *const code_keys[] = {
-    "error.type", "http.response.status_code", "http.status_code", "rpc.grpc.status_code"};
+#define KEY(text)                                    \
+    {                                                \
+        (const uint8_t *)(text), sizeof(text "") - 1 \
+    }
+static const struct bytes code_keys[] = {KEY("error.type"), KEY("http.response.status_code"),
+    KEY("http.status_code"), KEY("rpc.grpc.status_code")};
 enum { CODES = sizeof(code_keys) / sizeof(code_keys[0]) };
 
 /* An attribute whose value is a text or a whole number. */
@@ -118,13 +122,30 @@ static bool status_read(struct failure *f, struct wire wire)
     return ended(f, &wire, more);
 }
 
+/* A pair as nearly all are, a key and then a value, whose key has the size of none that is asked for. */
+static bool is_another(const struct wire *pair)
+{
+    enum { KEY_TAG = 1 << 3 | WIRE_BYTES, VALUE_TAG = 2 << 3 | WIRE_BYTES };
+    const uint8_t *at = pair->at;
+    size_t size = (size_t)(pair->end - at);
+    if (size < 4 || at[0] != KEY_TAG || at[1] >= 0x80 || size < 4 + (size_t)at[1]) return false;
+    const uint8_t *value = at + 2 + at[1];
+    if (value[0] != VALUE_TAG || value[1] >= 0x80 || value + 2 + value[1] != pair->end)
+        return false;
+    for (size_t i = 0; i < CODES; i++) {
+        if (at[1] == code_keys[i].size) return false;
+    }
+    return true;
+}
+
 static bool attribute_read(struct failure *f, struct wire wire)
 {
     struct pair pair;
+    if (is_another(&wire)) return true;
     if (!pair_read(f, wire, &pair)) return false;
     if (pair.text.size == 0 && !pair.is_number) return true;
     for (size_t i = 0; i < CODES; i++) {
-        if (f->code[i].key.data == NULL && bytes_are(pair.key, code_keys[i])) f->code[i] = pair;
+        if (f->code[i].key.data == NULL && bytes_equal(pair.key, code_keys[i])) f->code[i] = pair;
     }
     return true;
 }

@@ -3,7 +3,7 @@
 #include "schemas/exemplar.h"
 #include "schemas/format.h"
 #include "schemas/series_name.h"
-#include "schemas/signal.h"
+#include "schemas/standout.h"
 #include "schemas/wire.h"
 
 #include <stdio.h>
@@ -131,7 +131,7 @@ void alert_encode(const struct alert *alert, uint64_t plan, struct buffer *out)
     wire_put_bytes(out, ALERT_CONDITION, alert->condition);
     if (alert->labels.size != 0) wire_put_bytes(out, ALERT_LABELS, alert->labels);
     if (alert->annotations.size != 0) wire_put_bytes(out, ALERT_ANNOTATIONS, alert->annotations);
-    if (alert->signal.name.size != 0) signal_encode(&alert->signal, ALERT_SIGNAL, out);
+    if (alert->signal.name.size != 0) standout_encode(&alert->signal, ALERT_SIGNAL, out);
     for (uint32_t i = 0; i < alert->exemplars; i++)
         exemplar_encode(&alert->exemplar[i], ALERT_EXEMPLAR, out);
     for (uint32_t i = 0; i < alert->error_kinds; i++)
@@ -286,7 +286,7 @@ static bool alert_message(struct wire wire, uint32_t number, struct alert *alert
 {
     switch (number) {
     case ALERT_SIGNAL:
-        return signal_decode(wire, &alert->signal);
+        return standout_decode(wire, &alert->signal);
     case ALERT_EXEMPLAR:
         return alert->exemplars < EXEMPLARS_MAX &&
                exemplar_decode(wire, &alert->exemplar[alert->exemplars++]);
@@ -377,7 +377,7 @@ enum status output_decode(struct bytes record, struct output *out, struct error 
     struct wire_field body = {0};
     out->columns = 0;
     out->row = (struct row){0};
-    out->alert = (struct alert){.signal = signal_none()};
+    out->alert = (struct alert){.signal = standout_none()};
 
     enum status status = head_decode(wire, out, &body, err);
     if (status != ST_OK) return status;

@@ -134,7 +134,7 @@ extern const char *const alert_state_name[];
 enum { MEMBERS_MAX = 20 /* named in one alert */ };
 
 /* What is most out of the ordinary of a series. */
-struct signal {
+struct standout {
     struct bytes
         name; /* as in `X_z`: latency, errors, spans or a column; empty: nothing is scored */
     double z, p, value, expected;
@@ -145,7 +145,7 @@ struct signal {
 /* A series that fires together with others. */
 struct member {
     struct bytes series;
-    struct signal signal;
+    struct standout signal;
 };
 
 /* One transition of one rule, on one series or on those that fire together. */
@@ -162,7 +162,7 @@ struct alert {
     int64_t sent_ms;     /* as in struct row */
     struct bytes labels; /* a JSON object of texts; empty: none */
     struct bytes annotations; /* likewise */
-    struct signal signal;
+    struct standout signal;
     struct exemplar exemplar[EXEMPLARS_MAX];
     uint32_t exemplars;
     struct error_kind error_kind[ERROR_KINDS_MAX];

@@ -153,7 +153,7 @@ static void object_member(const char *name, struct bytes json, struct buffer *ou
     buffer_append(out, object.data, object.size);
 }
 
-static void signal_members(const struct signal *signal, struct buffer *out)
+static void signal_members(const struct standout *signal, struct buffer *out)
 {
     text_member("signal", signal->name, out);
     member("z", out);

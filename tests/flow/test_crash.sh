@@ -64,3 +64,8 @@ redis-cli -u "$WEIR_TEST_REDIS" flushall >/dev/null
 kill -0 "$WORKER" || fail "$name: the run was over before Redis was emptied"
 wait "$WORKER" || fail "$name: the worker ended with exit code $?"
 same_as_undisturbed "$name"
+
+# Who reads what fires was told while Redis was filled again, and is told that it is over.
+grep -q "refilling the store" "$WORK/$name.log" || fail "$name: nothing was refilled"
+left=$(redis-cli -u "$WEIR_TEST_REDIS" hkeys "$name:applied" | grep '^refill:' | paste -s -d ' ')
+[ -z "$left" ] || fail "$name: the store still says that it is refilled: $left"

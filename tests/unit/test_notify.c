@@ -635,7 +635,7 @@ static void what_ended_while_redis_was_lost_is_resolved(void **unused)
     await_book("hook", "f2", "firing");
     redis_server_kill(&redis);
     quiet();
-    assert_true(cast.line->redis_away);
+    assert_int_equal(atomic_load(&cast.notify.away), 1);
     redis_server_restart(&redis);
     append("*", "f1", "firing", at_ms, "1");
     append("*", "f1", "resolved", at_ms + 10, "1");

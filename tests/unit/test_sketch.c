@@ -395,6 +395,81 @@ static void growth_keeps_every_value(void **unused)
         check_growth(seed);
 }
 
+/* Sums over values kept one by one, against those over buckets, in every form and at every index. */
+static void check_sums(uint64_t seed, uint32_t values)
+{
+    struct random random = random_from(seed);
+    struct sketch sketch = {0};
+    struct pool pool = {0};
+    uint32_t index[1000], origin = (uint32_t)random_below(&random, 4096);
+    sketch_sum sum = 0, square = 0, cube = 0;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < values; i++) {
+        index[i] = sketch_index(6, draw(&random, (int)(seed % DISTRIBUTIONS)));
+        sketch_add(&sketch, index[i], 1, &pool);
+        if (index[i] == SKETCH_ZERO) continue;
+        sketch_sum away = (sketch_sum)index[i] - origin;
+        count++;
+        sum += away;
+        square += away * away;
+        cube += away * away * away;
+    }
+    struct sketch_moments m = sketch_moments(&sketch, origin);
+    assert_int_equal(m.count, count);
+    assert_true(m.sum == sum && m.square == square && m.cube == cube);
+    for (uint32_t at = 0; at < 4096; at += at % 7 + 1) {
+        uint64_t above = 0;
+        for (uint32_t i = 0; i < values; i++)
+            above += index[i] > at;
+        assert_int_equal(sketch_above(&sketch, at), above);
+    }
+    sketch_release(&sketch, &pool);
+    pool_release(&pool);
+}
+
+static void sums_are_those_of_the_values(void **unused)
+{
+    (void)unused;
+    static const uint32_t values[] = {0, 1, 5, 24, 25, 26, 300, 1000};
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+            check_sums(seed, values[i]);
+    }
+}
+
+/* The most that a sketch may hold, in the highest bucket: where 64 bits would not do. */
+static void sums_do_not_overflow(void **unused)
+{
+    (void)unused;
+    struct sketch sketch = {0};
+    struct pool pool = {0};
+    uint32_t high = sketch_index(7, SPAN_DURATION_NS_MAX);
+    sketch_add(&sketch, high, SKETCH_COUNT_MAX, &pool);
+    struct sketch_moments m = sketch_moments(&sketch, 0);
+    assert_true(m.square == (sketch_sum)SKETCH_COUNT_MAX * high * high);
+    assert_true(m.cube == (sketch_sum)SKETCH_COUNT_MAX * high * high * high);
+    assert_true(sketch_above(&sketch, high - 1) == SKETCH_COUNT_MAX);
+    assert_int_equal(sketch_above(&sketch, high), 0);
+    sketch_release(&sketch, &pool);
+
+    /* The most that is summed in 64 bits, as far apart as can be; and one more, which is not. */
+    uint32_t low = sketch_index(7, 1);
+    for (uint64_t more = 0; more <= 1; more++) {
+        uint64_t many = (UINT64_C(1) << 26) - 2 + more;
+        sketch_add(&sketch, low, 1, &pool);
+        sketch_add(&sketch, high, many, &pool);
+        m = sketch_moments(&sketch, low);
+        sketch_sum away = (sketch_sum)high - low;
+        assert_true(m.sum == many * away && m.square == many * away * away);
+        assert_true(m.cube == many * away * away * away);
+        sketch_release(&sketch, &pool);
+    }
+    sketch_add(&sketch, SKETCH_ZERO, 100, &pool);
+    assert_int_equal(sketch_moments(&sketch, 0).count, 0);
+    assert_int_equal(sketch_above(&sketch, 0), 0);
+    pool_release(&pool);
+}
+
 static void zeros_alone_take_no_counters(void **unused)
 {
     (void)unused;
@@ -572,6 +647,8 @@ int main(void)
         cmocka_unit_test(an_empty_sketch_has_no_quantile),
         cmocka_unit_test(counters_widen_as_they_must),
         cmocka_unit_test(growth_keeps_every_value),
+        cmocka_unit_test(sums_are_those_of_the_values),
+        cmocka_unit_test(sums_do_not_overflow),
         cmocka_unit_test(zeros_alone_take_no_counters),
         cmocka_unit_test(few_values_left_are_a_list_again),
         cmocka_unit_test(typical_sketches_are_small),

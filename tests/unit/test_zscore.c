@@ -74,6 +74,63 @@ static void scores_are_those_of_gsl(void **unused)
     operator_bench_close(&b);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median_of(double *value, size_t count)
+{
+    qsort(value, count, sizeof(*value), by_value);
+    return count % 2 == 1 ? value[count / 2] : (value[count / 2 - 1] + value[count / 2]) / 2;
+}
+
+static void robust_scores_are_by_medians(void **unused)
+{
+    (void)unused;
+    enum { PANES = 300, HISTORY = 31, WARMUP = 5 };
+    double value[PANES], past[HISTORY];
+    struct random random = random_from(7);
+    struct operator_bench b;
+    open_bench(&b, "{column: rate_per_s, history: 31, warmup: 5, robust: true}");
+    for (int i = 0; i < PANES; i++) {
+        value[i] = 100 + 10 * random_normal(&random) + (random_once_in(&random, 10) ? 500 : 0);
+        double got = step(&b, COLUMN_RATE_PER_S, value[i]);
+        assert_int_equal(isnan(got), i < WARMUP);
+        if (i < WARMUP) continue;
+        size_t known = i < HISTORY ? (size_t)i : HISTORY;
+        memcpy(past, value + i - known, known * sizeof(past[0]));
+        double median = median_of(past, known);
+        for (size_t k = 0; k < known; k++)
+            past[k] = fabs(past[k] - median);
+        double deviation = fmax(1.4826 * median_of(past, known), 0.01 * median);
+        assert_true(fabs(got - (value[i] - median) / deviation) < 1e-3 * (1 + fabs(got)));
+    }
+    operator_bench_close(&b);
+}
+
+/* The plain deviation takes the first outlier in, and the second is no news; to the robust one it is. */
+static void an_outlier_does_not_hide_the_next_from_the_robust_one(void **unused)
+{
+    (void)unused;
+    static const char *const config[] = {
+        "{column: rate_per_s}", "{column: rate_per_s, robust: true}"};
+    double second[2];
+    for (int robust = 0; robust < 2; robust++) {
+        struct operator_bench b;
+        struct random random = random_from(8);
+        open_bench(&b, config[robust]);
+        for (int i = 0; i < 60; i++)
+            step(&b, COLUMN_RATE_PER_S, 100 + 5 * random_normal(&random));
+        assert_true(step(&b, COLUMN_RATE_PER_S, 1000) > 50);
+        step(&b, COLUMN_RATE_PER_S, 100);
+        second[robust] = step(&b, COLUMN_RATE_PER_S, 300);
+        operator_bench_close(&b);
+    }
+    assert_true(second[0] < 3 && second[1] > 20);
+}
+
 static void counts_are_scored_too(void **unused)
 {
     (void)unused;
@@ -203,6 +260,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_score_worked_out_by_hand),
         cmocka_unit_test(scores_are_those_of_gsl),
+        cmocka_unit_test(robust_scores_are_by_medians),
+        cmocka_unit_test(an_outlier_does_not_hide_the_next_from_the_robust_one),
         cmocka_unit_test(counts_are_scored_too),
         cmocka_unit_test(a_small_deviation_is_not_believed),
         cmocka_unit_test(no_deviation_is_no_score),

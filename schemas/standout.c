@@ -1,10 +1,10 @@
-#include "schemas/signal.h"
+#include "schemas/standout.h"
 
 #include "schemas/series_name.h"
 
 #include <math.h>
 
-/* Field numbers of Signal and Member in schemas/row.proto. */
+/* Field numbers of Standout and Member in schemas/row.proto. */
 enum {
     SIGNAL_NAME = 1,
     SIGNAL_Z,
@@ -21,7 +21,7 @@ static void put_number(struct buffer *out, uint32_t field, double number)
     if (!isnan(number)) wire_put_double(out, field, number);
 }
 
-void signal_encode(const struct signal *signal, uint32_t field, struct buffer *out)
+void standout_encode(const struct standout *signal, uint32_t field, struct buffer *out)
 {
     size_t mark = wire_open(out, field);
     if (signal->name.size != 0) wire_put_bytes(out, SIGNAL_NAME, signal->name);
@@ -38,11 +38,11 @@ void member_encode(const struct member *member, uint32_t field, struct buffer *o
 {
     size_t mark = wire_open(out, field);
     wire_put_bytes(out, MEMBER_SERIES, member->series);
-    signal_encode(&member->signal, MEMBER_SIGNAL, out);
+    standout_encode(&member->signal, MEMBER_SIGNAL, out);
     wire_close(out, mark);
 }
 
-bool signal_decode(struct wire wire, struct signal *signal)
+bool standout_decode(struct wire wire, struct standout *signal)
 {
     double *const number[] = {[SIGNAL_Z] = &signal->z,
         [SIGNAL_P] = &signal->p,
@@ -52,7 +52,7 @@ bool signal_decode(struct wire wire, struct signal *signal)
         [SIGNAL_MEAN_MS] = &signal->mean_ms};
     struct wire_field field;
     int more;
-    *signal = signal_none();
+    *signal = standout_none();
     while ((more = wire_next(&wire, &field)) > 0) {
         if (field.number == SIGNAL_NAME) {
             if (field.type != WIRE_BYTES || field.bytes.size >= COLUMN_NAME_BYTES) return false;
@@ -69,14 +69,14 @@ bool member_decode(struct wire wire, struct member *member)
 {
     struct wire_field field;
     int more;
-    *member = (struct member){.signal = signal_none()};
+    *member = (struct member){.signal = standout_none()};
     while ((more = wire_next(&wire, &field)) > 0) {
         if (field.number > MEMBER_SIGNAL) continue;
         if (field.type != WIRE_BYTES) return false;
         if (field.number == MEMBER_SERIES) {
             if (field.bytes.size > SERIES_BYTES_MAX) return false;
             member->series = field.bytes;
-        } else if (!signal_decode(wire_inside(&wire, field.bytes), &member->signal)) {
+        } else if (!standout_decode(wire_inside(&wire, field.bytes), &member->signal)) {
             return false;
         }
     }
