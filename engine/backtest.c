@@ -15,11 +15,11 @@ struct backtest {
     struct tellings *tellings;
     struct backtest_table table;
     struct pool pool;
-    void *empty;        /* a cell without spans */
-    int64_t begun_ns;   /* start of the first pane that was taken */
-    int64_t closing_ns; /* end of the pane whose rows are coming; 0: none is */
-    int64_t closed_ns;  /* end of the newest that is closed */
-    int64_t sent_ms;
+    void *empty;                 /* a cell without spans */
+    int64_t begun_ns;            /* start of the first pane that was taken */
+    int64_t closing_ns;          /* end of the pane whose rows are coming; 0: none is */
+    int64_t closed_ns;           /* end of the newest that is closed */
+    int64_t lag_ns;              /* of the newest closing, and so of those in silence after it */
     int64_t kept_ns;             /* how long a series is closed after its last spans */
     int column_of[COLUMN_COUNT]; /* where a row's columns were in the one before */
     uint64_t seen[2];            /* a bit a column: that a row had, or an operator filled */
@@ -106,12 +106,8 @@ static void say(struct backtest *b, struct backtest_series *series, struct alert
 
 static void settle(struct backtest *b, struct backtest_series *series, int64_t end_ns, bool silent)
 {
-    bool live = b->plan->config->time == TIME_LIVE;
-    int64_t lag_ns = live ? b->sent_ms * NS_PER_MS - end_ns : 0;
-    struct closing_moment moment = {.series = series->name,
-        .end_ns = end_ns,
-        .lag_ns = lag_ns > 0 ? lag_ns : 0,
-        .silent = silent};
+    struct closing_moment moment = {
+        .series = series->name, .end_ns = end_ns, .lag_ns = b->lag_ns, .silent = silent};
     struct states_walk walk = states_begin(b->plan->config, series->concerned, series->states);
     while (states_next(&walk)) {
         struct transition out = {.text = &b->text};
@@ -223,16 +219,22 @@ static void wake(const struct backtest *b, struct backtest_series *series, int64
     if (forgotten) memset(series->states, 0, states_bytes(config, series->concerned));
 }
 
+/* A pane's first row says how far behind its closing was. */
+static void begin_pane(struct backtest *b, const struct row *row)
+{
+    close_before(b, row->end_ns);
+    b->closing_ns = row->end_ns;
+    if (b->begun_ns == 0) b->begun_ns = row->start_ns;
+    int64_t lag_ns = row->sent_ms * NS_PER_MS - row->end_ns;
+    b->lag_ns = lag_ns > 0 && b->plan->config->time == TIME_LIVE ? lag_ns : 0;
+}
+
 static void take_final(struct backtest *b, const struct output *out)
 {
     struct backtest_series *series = backtest_series_of(&b->table, out->row.series);
     struct row row;
     row_of(b, out, series->name, &row);
-    if (row.end_ns > b->closing_ns) {
-        close_before(b, row.end_ns);
-        b->closing_ns = row.end_ns;
-        if (b->begun_ns == 0) b->begun_ns = row.start_ns;
-    }
+    if (row.end_ns > b->closing_ns) begin_pane(b, &row);
     if (is_pane(b, &row)) {
         wake(b, series, row.end_ns);
         series->stepped_ns = row.end_ns;
@@ -280,7 +282,6 @@ enum status backtest_take(struct backtest *b, struct bytes record, struct error 
         episodes_turn(b->episodes, EPISODE_RAN, &out.alert);
         return ST_OK;
     }
-    if (out.row.sent_ms > b->sent_ms) b->sent_ms = out.row.sent_ms;
     if (out.row.status == ROW_FINAL) {
         b->counts.rows++;
         take_final(b, &out);

@@ -121,6 +121,7 @@ enum status literal_in_unit(const struct literal *l, enum unit unit, bool short_
         break;
     case UNIT_COUNT:
     case UNIT_NUMBER:
+    case UNIT_SHARE:
         return in_number(l, unit == UNIT_COUNT, shown.text, number, err);
     }
     *number = l->number;

@@ -64,19 +64,12 @@ static const struct option slo_options[] = {
     {0},
 };
 
-/* UTC; a zone's offset at `utc_s` goes here. */
-static int64_t offset_s(const struct slo *slo, int64_t utc_s)
-{
-    (void)slo;
-    (void)utc_s;
-    return 0;
-}
-
 struct burn_moment slo_moment(const struct slo *slo, int64_t end_ns)
 {
     struct burn_moment moment = {.ns = end_ns > 0 ? end_ns - 1 : 0};
     int64_t utc_s = moment.ns / SECOND_NS;
-    if (slo->budget == BUDGET_MONTH) moment.month = calendar_month(utc_s, offset_s(slo, utc_s));
+    if (slo->budget == BUDGET_MONTH)
+        moment.month = calendar_month(utc_s, zone_offset_s(slo->zone, utc_s));
     return moment;
 }
 

@@ -41,8 +41,9 @@ struct slo {
 
     /* Worked out by prepare. */
     int64_t pane_ns;
-    double allowed;       /* share of spans that may be bad */
-    int threshold_column; /* spans that are fast enough; -1: bad are the errors */
+    const struct zone *zone; /* whose months they are; NULL: UTC */
+    double allowed;          /* share of spans that may be bad */
+    int threshold_column;    /* spans that are fast enough; -1: bad are the errors */
     int budget_column;
     int burn_column[BURN_BUDGET]; /* -1: not written */
     char burn_name[BURN_BUDGET][COLUMN_NAME_BYTES];

@@ -168,6 +168,7 @@ enum status slo_prepare(void *self, const struct operator_context *context, stru
 {
     struct slo *s = self;
     s->pane_ns = context->pane_ns;
+    s->zone = context->zone;
     enum status status = check_name(s, err);
     if (status == ST_OK) status = check_match(s, context->dimension, err);
     if (status == ST_OK) status = check_objective(s, err);

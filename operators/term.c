@@ -60,8 +60,8 @@ static enum unit unit_of(const char *name)
     if (is_count(name)) return UNIT_COUNT;
     if (ends_with(name, "_ms")) return UNIT_MS;
     if (ends_with(name, "_ns")) return UNIT_NS;
-    if (ends_with(name, "_ratio") || ends_with(name, "_budget_left")) return UNIT_RATIO;
-    if (strcmp(name, "apdex") == 0) return UNIT_RATIO;
+    if (ends_with(name, "_ratio") || strcmp(name, "apdex") == 0) return UNIT_RATIO;
+    if (ends_with(name, "_budget_left")) return UNIT_SHARE;
     return ends_with(name, "_level") ? UNIT_LEVEL : UNIT_NUMBER;
 }
 
@@ -385,7 +385,7 @@ void value_show(double value, enum unit unit, struct buffer *out)
         buffer_print(out, "absent");
     } else if (unit == UNIT_LEVEL && value >= 0 && value < LEVELS) {
         buffer_print(out, "%s", level_name[(int)value]);
-    } else if (unit == UNIT_RATIO) {
+    } else if (unit == UNIT_RATIO || unit == UNIT_SHARE) {
         buffer_print(out, fabs(value) < 10 ? "%.3g%%" : "%.0f%%", value * 100);
     } else if ((unit == UNIT_MS || unit == UNIT_NS) && isfinite(value) && value >= 0) {
         show_time(unit == UNIT_MS ? value * 1e6 : value, out);

@@ -36,6 +36,7 @@ enum unit {
     UNIT_MS,
     UNIT_NS,
     UNIT_RATIO, /* 0..1 */
+    UNIT_SHARE, /* likewise, but it may be below and beyond: what is left of a budget */
     UNIT_LEVEL, /* enum score_level */
 };
 

@@ -7,7 +7,8 @@
 
 struct rules_command {
     struct texts set;
-    const char *config, *at, *series, *rule, *redis, *prefix;
+    const char *config, *at, *series, *rule, *redis, *prefix, *from, *to;
+    int64_t before_ns;
 };
 
 extern const struct command command_rules;
@@ -17,5 +18,8 @@ int rules_test(const char *path);
 
 /* Say of every rule of a config why it does or does not fire for a series. returns  an exit code */
 int rules_eval(const struct rules_command *options);
+
+/* Say what a config's operators would have made of the rows topic, beside what was said. returns  an exit code */
+int rules_backtest(const struct rules_command *options);
 
 #endif

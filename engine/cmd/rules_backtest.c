@@ -1,10 +1,11 @@
+/* weir rules backtest: what other rules would have made of the rows that there are. */
 #include "engine/cmd/rules_backtest.h"
 
 #include "engine/backtest.h"
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
 #include "engine/base/memory.h"
-#include "engine/cmd/arguments.h"
+#include "engine/cmd/rules.h"
 #include "engine/plan_log.h"
 #include "engine/progress.h"
 #include "engine/stop.h"
@@ -13,51 +14,6 @@
 #include <stdlib.h>
 
 enum { TOPIC_BYTES = 256 };
-
-struct rules_backtest {
-    const char *from, *to;
-    int64_t before_ns;
-    struct texts set;
-};
-
-static const struct option backtest_options[] = {
-    OPTION(TEXT, rules_backtest, from, "-24h", "a time"),
-    OPTION(TEXT, rules_backtest, to, "now", "a time"),
-    {.key = "before",
-        .type = OPTION_DURATION,
-        .offset = offsetof(struct rules_backtest, before_ns),
-        .fallback = "1h",
-        .help = "a duration"},
-    OPTION(TEXTS, rules_backtest, set, "[]", "key=value of the config"),
-    {0},
-};
-
-static const char backtest_help[] =
-    "Usage: weir rules backtest [OPTION]... CONFIG\n"
-    "\n"
-    "What the rules, objectives and z-scores of CONFIG would have said of the rows that the rows "
-    "topic\n"
-    "still holds, beside what was said by those that ran. Nothing is written and no worker "
-    "notices.\n"
-    "CONFIG has the plan of the workers: only operators may be other ones (`weir plan --diff`).\n"
-    "\n"
-    "  --from TIME        event time: RFC 3339, Unix seconds, or as -6h [-24h]\n"
-    "  --to TIME          likewise [now]\n"
-    "  --before DURATION  rows from so long before are read too, and not reported: histories, "
-    "windows\n"
-    "                     and `for` begin empty and fill with them [1h]\n"
-    "  --set KEY=VALUE    goes before the file's; may come again\n"
-    "\n"
-    "Scores of `anomaly:` are taken from the rows. An alert is the same if it fired and ended with "
-    "the\n"
-    "same pane. An objective's wide windows want --before 3d, and rows that are kept for so long: "
-    "see\n"
-    "redis.rows_retention.\n"
-    "\n"
-    "Example: would a stricter rule have woken somebody last night?\n"
-    "  weir rules backtest --from -12h --set 'rules=[{name: slow, when: \"p99 > 300ms\", for: "
-    "2m}]' weir.yaml\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage or config.\n";
 
 /* All that is read and worked out. */
 struct tested {
@@ -221,7 +177,7 @@ static void print_all(struct tested *t)
 }
 
 static enum status times_read(
-    struct tested *t, const struct rules_backtest *options, struct error *err)
+    struct tested *t, const struct rules_command *options, struct error *err)
 {
     int64_t now_ns = clock_wall_ns();
     if (!instant_parse(options->from, now_ns, &t->from_ns))
@@ -234,49 +190,31 @@ static enum status times_read(
         instant_print(t->from_ns).text, instant_print(t->to_ns).text);
 }
 
-static int backtest_config(struct tested *t, const char *path, const struct texts *set)
+static int backtest_plan(struct tested *t)
 {
     struct error err;
-    enum status status = config_load(&t->config, path, set->text, &err);
-    if (status != ST_OK) return command_failed(&command_rules_backtest, &err, EXIT_USAGE);
-    status = plan_init(&t->plan, &t->config, &err);
-    int code = status == ST_OK ? EXIT_DONE : EXIT_USAGE;
-    if (status == ST_OK) {
-        stop_on_signals();
-        status = test(t, &err);
-        code = status == ST_OK && !stop_asked() ? EXIT_DONE : EXIT_FAILED;
-    }
-    if (status != ST_OK)
-        command_failed(&command_rules_backtest, &err, code);
-    else if (code == EXIT_DONE)
-        print_all(t);
+    stop_on_signals();
+    enum status status = test(t, &err);
+    if (status != ST_OK) return command_failed(&command_rules, &err, EXIT_FAILED);
+    if (stop_asked()) return EXIT_FAILED;
+    print_all(t);
+    return EXIT_DONE;
+}
+
+int rules_backtest(const struct rules_command *options)
+{
+    static struct tested tested;
+    struct tested *t = &tested;
+    struct error err;
+    int code;
+    if (times_read(t, options, &err) != ST_OK)
+        return command_misused(&command_rules, "%s", err.text);
+    enum status status = config_load(&t->config, options->config, options->set.text, &err);
+    if (status == ST_OK) status = plan_init(&t->plan, &t->config, &err);
+    if (status == ST_OK)
+        code = backtest_plan(t);
+    else
+        code = command_failed(&command_rules, &err, EXIT_USAGE);
     release(t);
     return code;
 }
-
-static int backtest_run(int argc, char **argv)
-{
-    static struct tested tested;
-    struct arguments arguments = {0};
-    struct rules_backtest options = {0};
-    struct error err;
-    int code;
-    enum status status = arguments_read(&arguments, backtest_options, &options, argc, argv, &err);
-    if (status == ST_OK) status = times_read(&tested, &options, &err);
-    if (status != ST_OK)
-        code = command_misused(&command_rules_backtest, "%s", err.text);
-    else if (arguments.count != 1)
-        code = command_misused(
-            &command_rules_backtest, "want one config file, got %zu", arguments.count);
-    else
-        code = backtest_config(&tested, arguments.rest[0], &options.set);
-    arguments_release(&arguments);
-    return code;
-}
-
-const struct command command_rules_backtest = {
-    .name = "rules backtest",
-    .summary = "say what other rules would have made of the rows that there are",
-    .help = backtest_help,
-    .run = backtest_run,
-};

@@ -1,11 +1,8 @@
-/* weir rules backtest: what other rules would have made of the rows that there are. */
+/* The table of `weir rules backtest`. */
 #ifndef ENGINE_CMD_RULES_BACKTEST_H
 #define ENGINE_CMD_RULES_BACKTEST_H
 
-#include "engine/cmd/cmd.h"
 #include "engine/episodes.h"
-
-extern const struct command command_rules_backtest;
 
 /* Append the table of all pairs, and how many there are of each kind. */
 void rules_backtest_print(

@@ -1,6 +1,6 @@
 #!/bin/bash
-# weir rules backtest over what a real run left in the rows topic: the same objectives say the same, to
-# the pane; stricter and other ones say what they would have, and nothing is written.
+# weir rules backtest over what a real run left in the rows topic: the same rules and objectives say the same,
+# to the pane; stricter and other ones say what they would have, and nothing is written.
 . "$(dirname "$0")/common.sh"
 need_kafka
 need_redis
@@ -11,12 +11,12 @@ generate "$topic" --since 2h --seed 11 --out-of-order 5% --late 5%
 
 slos='[{name: pay, match: {service: payment}, objective: 99.9%, page_1h: 5},
        {name: every, match: {}, objective: 99%, latency: 250ms, window: 28d}]'
-run_workers "$name" "$topic" 2 --set "slos=$slos" --set 'rules=[]'
+run_workers "$name" "$topic" 2 --set "slos=$slos"
 
 # Print what a backtest says whose config has these objectives.
 backtest() {
     "$WEIR" rules backtest --from -3h --set brokers="$WEIR_TEST_BROKERS" --set topics="[$topic]" \
-        --set name="$name" "${PLAN_FOR_WEIR[@]}" --set "slos=$1" --set 'rules=[]' "$WORK/empty.yaml" ||
+        --set name="$name" "${PLAN_FOR_WEIR[@]}" --set "slos=$1" --config "$WORK/empty.yaml" ||
         fail "weir rules backtest ended with exit code $?"
 }
 : >"$WORK/empty.yaml"
@@ -43,5 +43,5 @@ read -r these ran same changed new gone <<<"$(counts <"$WORK/other.out")"
 [ "$before" = "$(oracle rows --topic "$topic" --rows-topic "$name.rows" "${PLAN_FOR_ORACLE[@]}" | tail -1)" ] ||
     fail "the rows topic is another one"
 "$WEIR" rules backtest --set brokers="$WEIR_TEST_BROKERS" --set topics="[$topic]" --set name="$name" \
-    --set start=earliest "$WORK/empty.yaml" >"$WORK/plan.out" 2>&1 && fail "another plan is not refused"
+    --set start=earliest --config "$WORK/empty.yaml" >"$WORK/plan.out" 2>&1 && fail "another plan is not refused"
 grep -q 'made under plan' "$WORK/plan.out" || { cat "$WORK/plan.out" && fail "it does not say why"; }

@@ -29,12 +29,22 @@
     "thresholds: [100ms]\nprovisional: 500ms\nlimits: {series_idle: 3h}\nzscore: [{column: "       \
     "error_ratio, history: 8}]\n"
 
-static const char running[] =
-    HEAD "slos: [{name: good, match: {operation: a*}, objective: 99%},\n"
-         "       {name: fast, match: {}, objective: 95%, latency: 100ms, keep_firing_for: 1m}]\n";
-static const char stricter[] = HEAD
-    "slos: [{name: good, match: {operation: a*}, objective: 99%, page_1h: 25, page_6h: 9},\n"
-    "       {name: late, match: {operation: b}, objective: 90%, latency: 100ms, page_1h: 5}]\n";
+#define RULES                                                                             \
+    "anomaly: [{of: latency}, {of: errors}, {of: spans}]\n"                               \
+    "rules: [{name: slow, when: 'p95[4s] > 150ms and spans[4s] >= 5', for: 3s},\n"        \
+    "        {name: failing, when: 'error_ratio[6s] > 20% or errors[12s] > 30'},\n"       \
+    "        {name: odd, when: 'error_ratio_z > 2', keep_firing_for: 4s},\n"              \
+    "        {name: quiet, match: {operation: b}, when: 'absent[5m]', severity: page},\n" \
+    "        {name: strange, when: 'anomaly(any) >= notice', keep_firing_for: 12s},\n"    \
+    "        {name: spent, match: {operation: a*}, when: 'good_budget_left < -100%'}]\n"
+
+static const char running[] = HEAD
+    "slos: [{name: good, match: {operation: a*}, objective: 99%},\n"
+    "       {name: fast, match: {}, objective: 95%, latency: 100ms, keep_firing_for: 1m}]\n" RULES;
+static const char stricter[] =
+    HEAD "slos: [{name: good, match: {operation: a*}, objective: 99%, page_1h: 25, page_6h: 9},\n"
+         "       {name: late, match: {operation: b}, objective: 90%, latency: 100ms, page_1h: "
+         "5}]\n" RULES;
 
 struct bench {
     struct bench_plan plan;
@@ -153,9 +163,19 @@ static void print_failed(const struct episode_pair *pair, size_t count)
     buffer_release(&out);
 }
 
+static void assert_has(const struct episode_pair *pair, size_t count, const char *rule)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pair[i].tested != NULL && bytes_are(pair[i].tested->rule, rule)) return;
+    }
+    fail_msg("%s never fired", rule);
+}
+
 static void the_same_operators_say_the_same(void **unused)
 {
     (void)unused;
+    static const char *const rules[] = {"good_page", "good_ticket", "fast_page", "fast_ticket",
+        "slow", "failing", "odd", "quiet", "strange", "spent"};
     struct bench b;
     struct episodes episodes = {0};
     struct episode_pair *pair;
@@ -164,9 +184,10 @@ static void the_same_operators_say_the_same(void **unused)
     test_over(&b, running, &episodes, &counts);
     size_t count = episodes_pair(&episodes, 0, NEVER, &pair);
     size_t same = count_of(pair, count, "same");
-    if (count < 10 || same != count) print_failed(pair, count);
-    assert_true(count >= 10);
+    if (same != count) print_failed(pair, count);
     assert_int_equal(same, count);
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+        assert_has(pair, count, rules[i]);
     assert_int_equal(counts.series, 3);
     assert_true(counts.rows > 50000 && counts.revised > 5000);
     assert_int_equal(counts.alerts, b.records.alerts);

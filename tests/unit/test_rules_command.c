@@ -207,7 +207,7 @@ static void what_cannot_be_run_is_said_with_its_place(void **unused)
         assert_said(tested(cases[i].text), EXIT_USAGE, cases[i].part);
     assert_said(RULES("test", "/tmp/no_such_file.yaml"), EXIT_USAGE, "cannot be read");
     assert_said(RULES("test"), EXIT_USAGE, "test wants a file");
-    assert_said(RULES("tests"), EXIT_USAGE, "there is no `rules tests`, but test and eval");
+    assert_said(RULES("tests"), EXIT_USAGE, "there is no `rules tests`, but test, eval and backtest");
     assert_said(run_command(&command_rules, (const char *const[]){NULL}), EXIT_USAGE, "say what");
     assert_said(RULES("eval"), EXIT_USAGE, "Give --config FILE");
     assert_said(RULES("eval", "--config", path), EXIT_USAGE, "Give --series SERIES");

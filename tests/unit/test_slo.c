@@ -1,5 +1,5 @@
 /* slos: what is counted and shown, for which series, and which objectives are refused. */
-#include "operators/burn_ring.h"
+#include "operators/slo.h"
 #include "tests/support/random.h"
 #include "tests/support/traffic.h"
 
@@ -183,6 +183,31 @@ static void a_month_turns_and_the_budget_is_whole_again(void **unused)
     assert_near(shown(&t, &row, "s_budget_left"), 0.8);
     assert_near(shown(&t, &row, "s_burn_1h"), 0.2);
     traffic_close(&t);
+}
+
+/* Midnight in New York, which is five hours behind in winter and four in summer. */
+static void a_month_turns_when_clocks_there_say_so(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int month, hours;
+    } turns[] = {{3, 5}, {8, 4}};
+    struct zone *zone = NULL;
+    struct error err = {0};
+    if (zone_load("America/New_York", &zone, &err) != ST_OK) skip();
+    for (size_t i = 0; i < 2; i++) {
+        struct traffic t;
+        open_traffic(&t, "{name: s, match: {}, objective: 90%, window: month, page_1h: 9}");
+        ((struct slo *)t.bench.self)->zone = zone; /* as prepare takes it from the context */
+        t.now_s = utc_s(2028, turns[i].month, 1) + turns[i].hours * TRAFFIC_HOUR_S - 20;
+        traffic_pane(&t, 100, 8);
+        struct row row = traffic_pane(&t, 100, 2);
+        assert_near(shown(&t, &row, "s_budget_left"), 0.5);
+        row = traffic_pane(&t, 100, 2);
+        assert_near(shown(&t, &row, "s_budget_left"), 0.8);
+        traffic_close(&t);
+    }
+    zone_free(zone);
 }
 
 static void twenty_eight_days_are_forgotten_after_28_days(void **unused)
@@ -431,6 +456,7 @@ int main(void)
         cmocka_unit_test(only_final_panes_are_counted),
         cmocka_unit_test(late_spans_count_where_they_ended),
         cmocka_unit_test(a_month_turns_and_the_budget_is_whole_again),
+        cmocka_unit_test(a_month_turns_when_clocks_there_say_so),
         cmocka_unit_test(twenty_eight_days_are_forgotten_after_28_days),
         cmocka_unit_test(only_series_that_match_are_concerned),
         cmocka_unit_test(what_cannot_be_meant_is_refused),
