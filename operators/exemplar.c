@@ -44,7 +44,7 @@ struct exemplars {
 };
 _Static_assert(sizeof(struct exemplars) % 8 == 0, "state is a multiple of 8 bytes");
 
-/* Most cells of a stage 1 epoch hold one span, and few a failed one. */
+/* Most cells of a stage 1 epoch hold one span, and few a failed one. Level 1 has room for all of level 0. */
 static const uint8_t rooms[][LISTS] = {{1, 1, 1}, {2, 2, 1}, {3, 3, 2}, {3, 3, 4}};
 
 static uint64_t hash_of(const uint8_t *id)

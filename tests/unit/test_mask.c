@@ -57,6 +57,7 @@ static void ids_become_one_placeholder(void **unused)
     expect("commit 1a2b3c", "commit <id>");
     expect("pod checkout-7d9fgb6c5-x2x4z", "pod checkout-<id>-<id>");
     expect("pod checkout-6d5f8c7b9-x2x7k", "pod checkout-<id>-<id>");
+    expect("user_9a3f and i18n and a1b", "user_<id> and i18n and a1b");
     expect("at 0x7ffee4b2", "at <hex>");
     expect("at 0xZZ", "at <num>xZZ");
     expect("token eyJhbGciOiJIUzI1NiIsInR5cCI6", "token <id>");
