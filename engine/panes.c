@@ -20,6 +20,7 @@ enum {
     CELL_GROWTH = 256, /* bytes of sketch, traces and names to expect beside each cell */
     LINE_BYTES = 64,   /* of the cache */
     AHEAD = 8,         /* cells fetched ahead in the walk of a sorted table */
+    NEAR = 8,          /* cells whose part of the pool is fetched ahead of folding */
 };
 
 struct slot {
@@ -190,6 +191,17 @@ PREFETCHES cell_prefetch(const struct panes *panes, const struct pane_cell *cell
     __builtin_prefetch(last, 1);
 }
 
+/* What a cell keeps in the pool; the cell itself has come by now. */
+PREFETCHES outgrown_prefetch(const struct panes *panes, const struct pane_cell *cell)
+{
+    struct bytes piece[MEASURES_MAX];
+    uint32_t pieces = cell_outgrown(&panes->plan->layout, cell->state, piece);
+    for (uint32_t i = 0; i < pieces; i++) {
+        for (size_t at = 0; at < piece[i].size; at += LINE_BYTES)
+            __builtin_prefetch(piece[i].data + at, 1);
+    }
+}
+
 static struct pane_cell *panes_find(
     struct panes *panes, const struct pending *p, const struct spans *spans)
 {
@@ -285,7 +297,10 @@ void panes_fold(struct panes *panes, const struct spans *spans)
             pending[i].cell = panes_find(panes, &pending[i], spans);
             cell_prefetch(panes, pending[i].cell);
         }
+        for (size_t i = 0; i < count && i < NEAR; i++)
+            outgrown_prefetch(panes, pending[i].cell);
         for (size_t i = 0; i < count; i++) {
+            if (i + NEAR < count) outgrown_prefetch(panes, pending[i + NEAR].cell);
             cell_fold(&panes->plan->layout, pending[i].cell->state, pending[i].span, &panes->pool);
         }
     }
@@ -321,6 +336,7 @@ PREFETCHES panes_prefetch(const struct panes *panes, size_t i)
     cell_prefetch(panes, cell);
     const struct pane_cell *nearer = cell_at(panes, panes->order[i - AHEAD / 2]);
     __builtin_prefetch(panes->names.data + nearer->names);
+    outgrown_prefetch(panes, nearer);
 }
 
 uint32_t panes_cell(

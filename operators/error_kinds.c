@@ -32,6 +32,8 @@ struct kind {
 
 struct error_kinds {
     struct kind *first;
+    uint64_t
+        last_hash; /* of KINDS_MAX kinds the greatest; flipped, so that 0 is: there are fewer */
 };
 
 /* A kind as it comes in. */
@@ -112,16 +114,18 @@ static struct kind *kind_new(const struct failure *failure, struct kind *next, s
 /* Drop the kind behind the first KINDS_MAX, if there is one. */
 static void cut(struct error_kinds *kinds, struct pool *pool)
 {
-    struct kind **at = &kinds->first;
-    for (uint32_t i = 0; i < KINDS_MAX && *at != NULL; i++)
-        at = &(*at)->next;
-    if (*at == NULL) return;
-    kind_give(*at, pool);
-    *at = NULL;
+    struct kind *last = kinds->first;
+    for (uint32_t i = 1; i < KINDS_MAX && last != NULL; i++)
+        last = last->next;
+    if (last == NULL) return;
+    kinds->last_hash = ~last->hash;
+    if (last->next != NULL) kind_give(last->next, pool);
+    last->next = NULL;
 }
 
 static void add(struct error_kinds *kinds, const struct failure *failure, struct pool *pool)
 {
+    if (failure->hash > ~kinds->last_hash) return;
     struct kind **at = &kinds->first;
     uint32_t before = 0;
     int order = -1;
@@ -136,6 +140,12 @@ static void add(struct error_kinds *kinds, const struct failure *failure, struct
     (*at)->count += failure->count;
     if (is_better_trace(failure->trace_id, (*at)->trace_id))
         memcpy((*at)->trace_id, failure->trace_id, TRACE_BYTES);
+}
+
+static struct bytes error_kinds_outgrown(const void *state)
+{
+    const struct kind *first = ((const struct error_kinds *)state)->first;
+    return (struct bytes){(const uint8_t *)first, first == NULL ? 0 : sizeof(*first)};
 }
 
 static size_t error_kinds_state_bytes(const struct measuring *m)
@@ -188,6 +198,7 @@ static void error_kinds_release(const struct measuring *m, void *state, struct p
         kinds->first = gone->next;
         kind_give(gone, pool);
     }
+    kinds->last_hash = 0;
 }
 
 static void error_kinds_refold_begin(
@@ -312,6 +323,7 @@ const struct measure measure_error_kinds = {
     .refold_begin = error_kinds_refold_begin,
     .refold = error_kinds_merge,
     .release = error_kinds_release,
+    .outgrown = error_kinds_outgrown,
     .encode = error_kinds_encode,
     .merge_encoded = error_kinds_merge_encoded,
     .report = error_kinds_report,

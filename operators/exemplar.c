@@ -32,9 +32,10 @@ struct trace {
     uint64_t ns;
 };
 
-/* A zeroed one is empty. What most spans are told by stands here, and the traces in the pool. */
+/* A zeroed one is empty. What most spans are told by stands here; the traces are in the pool. */
 struct exemplars {
-    struct trace *trace;   /* list after list, as `rooms` says */
+    struct trace *trace;   /* list after list, as `rooms` says; NULL at level 0 */
+    struct trace only;     /* level 0: the one trace, for all lists that hold one */
     uint64_t slow_ns;      /* a full `slow` takes nothing faster */
     uint64_t typical_hash; /* a full `typical` takes no greater hash; flipped, so that 0 is none */
     uint8_t count[LISTS];
@@ -43,26 +44,33 @@ struct exemplars {
 };
 _Static_assert(sizeof(struct exemplars) % 8 == 0, "state is a multiple of 8 bytes");
 
-/* Nearly all cells of a stage 1 epoch hold one span, or no failed one. */
-enum { LEVELS = 4 };
-static const uint8_t rooms[LEVELS][LISTS] = {{0, 0, 0}, {1, 1, 0}, {3, 3, 2}, {3, 3, 4}};
+/* Most cells of a stage 1 epoch hold one span, and few a failed one. Level 1 has room for all of level 0. */
+static const uint8_t rooms[][LISTS] = {{1, 1, 1}, {2, 2, 1}, {3, 3, 2}, {3, 3, 4}};
 
 static uint64_t hash_of(const uint8_t *id)
 {
     return hash_stable((struct bytes){id, TRACE_BYTES});
 }
 
-static size_t room_of(unsigned level)
+static size_t pool_bytes(unsigned level)
 {
-    return (size_t)rooms[level][SLOW] + rooms[level][TYPICAL] + rooms[level][FAILED];
+    const uint8_t *room = rooms[level];
+    size_t traces = level == 0 ? 0 : (size_t)room[SLOW] + room[TYPICAL] + room[FAILED];
+    return traces * sizeof(struct trace);
 }
 
-static struct trace *list_of(const struct exemplars *e, enum list list)
+static struct trace *list_of(struct exemplars *e, enum list list)
 {
-    size_t before = 0;
-    for (enum list l = SLOW; l < list; l++)
-        before += rooms[e->level][l];
-    return e->trace == NULL ? NULL : e->trace + before;
+    const uint8_t *room = rooms[e->level];
+    if (e->level == 0) return &e->only;
+    return e->trace + (list == SLOW         ? 0
+                          : list == TYPICAL ? room[SLOW]
+                                            : room[SLOW] + room[TYPICAL]);
+}
+
+static const struct trace *list_in(const struct exemplars *e, enum list list)
+{
+    return list_of((struct exemplars *)e, list);
 }
 
 /* Whether `a` comes before `b` in a list (rules 1 and 2). */
@@ -81,12 +89,10 @@ static void grow(struct exemplars *e, unsigned level, struct pool *pool)
 {
     struct exemplars wider = *e;
     wider.level = (uint8_t)level;
-    wider.trace = pool_take(pool, room_of(level) * sizeof(*e->trace));
-    for (enum list list = SLOW; list < LISTS; list++) {
-        if (e->count[list] == 0) continue;
+    wider.trace = pool_take(pool, pool_bytes(level));
+    for (enum list list = SLOW; list < LISTS; list++)
         memcpy(list_of(&wider, list), list_of(e, list), e->count[list] * sizeof(*e->trace));
-    }
-    pool_give(pool, e->trace, room_of(e->level) * sizeof(*e->trace));
+    pool_give(pool, e->trace, pool_bytes(e->level));
     *e = wider;
 }
 
@@ -99,13 +105,30 @@ static void make_room(struct exemplars *e, enum list list, struct pool *pool)
     if (level != e->level) grow(e, level, pool);
 }
 
+static bool is_trace(const struct trace *a, const struct trace *b)
+{
+    return memcmp(a->id, b->id, TRACE_BYTES) == 0;
+}
+
+static bool is_empty(const struct exemplars *e)
+{
+    return e->count[SLOW] + e->count[TYPICAL] + e->count[FAILED] == 0;
+}
+
+/* Level 0 has one trace for all lists: what is another in any way needs lists of their own. */
+static void leave_level_0(struct exemplars *e, const struct trace *trace, struct pool *pool)
+{
+    bool same = is_trace(&e->only, trace) && e->only.ns == trace->ns;
+    if (e->level == 0 && !same && !is_empty(e)) grow(e, 1, pool);
+}
+
 /* The place of a trace in a list, or where one that is not there would be put in; list_max: nowhere. */
 static uint32_t place_of(const struct exemplars *e, enum list list, const struct trace *trace)
 {
-    const struct trace *at = list_of(e, list);
+    const struct trace *at = list_in(e, list);
     uint32_t count = e->count[list];
     for (uint32_t i = 0; i < count; i++) {
-        if (memcmp(at[i].id, trace->id, TRACE_BYTES) == 0) return i;
+        if (is_trace(&at[i], trace)) return i;
     }
     if (count < list_max[list]) return count;
     return is_before(list, trace, &at[count - 1]) ? count - 1 : count;
@@ -113,9 +136,9 @@ static uint32_t place_of(const struct exemplars *e, enum list list, const struct
 
 static void note_limits(struct exemplars *e)
 {
-    if (e->count[SLOW] == list_max[SLOW]) e->slow_ns = list_of(e, SLOW)[list_max[SLOW] - 1].ns;
+    if (e->count[SLOW] == list_max[SLOW]) e->slow_ns = list_in(e, SLOW)[list_max[SLOW] - 1].ns;
     if (e->count[TYPICAL] == list_max[TYPICAL])
-        e->typical_hash = ~hash_of(list_of(e, TYPICAL)[list_max[TYPICAL] - 1].id);
+        e->typical_hash = ~hash_of(list_in(e, TYPICAL)[list_max[TYPICAL] - 1].id);
 }
 
 static void put(struct exemplars *e, enum list list, const struct trace *trace, struct pool *pool)
@@ -124,13 +147,14 @@ static void put(struct exemplars *e, enum list list, const struct trace *trace, 
     if (list == TYPICAL && hash_of(trace->id) > ~e->typical_hash) return;
     uint32_t i = place_of(e, list, trace);
     if (i == list_max[list]) return;
+    if (i < e->count[list]) {
+        const struct trace *there = &list_in(e, list)[i];
+        if (is_trace(there, trace) && there->ns >= trace->ns) return;
+    }
+    leave_level_0(e, trace, pool);
     if (i == e->count[list]) {
         make_room(e, list, pool);
         e->count[list]++;
-    } else {
-        const struct trace *there = &list_of(e, list)[i];
-        bool same = memcmp(there->id, trace->id, TRACE_BYTES) == 0;
-        if (same && there->ns >= trace->ns) return;
     }
     struct trace *at = list_of(e, list);
     for (; i > 0 && is_before(list, trace, &at[i - 1]); i--)
@@ -168,7 +192,7 @@ static void exemplar_merge(
     struct exemplars *e = state;
     const struct exemplars *o = other;
     for (enum list list = SLOW; list < LISTS; list++) {
-        const struct trace *trace = list_of(o, list);
+        const struct trace *trace = list_in(o, list);
         for (uint32_t i = 0; i < o->count[list]; i++)
             put(e, list, &trace[i], pool);
     }
@@ -176,9 +200,9 @@ static void exemplar_merge(
 
 static bool holds(const struct exemplars *e, enum list list, const struct trace *trace)
 {
-    const struct trace *at = list_of(e, list);
+    const struct trace *at = list_in(e, list);
     for (uint32_t i = 0; i < e->count[list]; i++) {
-        if (at[i].ns == trace->ns && memcmp(at[i].id, trace->id, TRACE_BYTES) == 0) return true;
+        if (at[i].ns == trace->ns && is_trace(&at[i], trace)) return true;
     }
     return false;
 }
@@ -190,7 +214,7 @@ static bool exemplar_subtract(
     (void)m, (void)pool;
     const struct exemplars *e = state, *p = part;
     for (enum list list = SLOW; list < LISTS; list++) {
-        const struct trace *trace = list_of(p, list);
+        const struct trace *trace = list_in(p, list);
         for (uint32_t i = 0; i < p->count[list]; i++) {
             if (holds(e, list, &trace[i])) return true;
         }
@@ -198,11 +222,17 @@ static bool exemplar_subtract(
     return false;
 }
 
+static struct bytes exemplar_outgrown(const void *state)
+{
+    const struct exemplars *e = state;
+    return (struct bytes){(const uint8_t *)e->trace, pool_bytes(e->level)};
+}
+
 static void exemplar_release(const struct measuring *m, void *state, struct pool *pool)
 {
     (void)m;
     struct exemplars *e = state;
-    pool_give(pool, e->trace, room_of(e->level) * sizeof(*e->trace));
+    pool_give(pool, e->trace, pool_bytes(e->level));
     *e = (struct exemplars){0};
 }
 
@@ -237,7 +267,7 @@ static uint32_t told_of(const struct exemplars *e, struct told told[TOLD_MAX])
     uint32_t count = 0;
     for (enum list list = SLOW; list < LISTS; list++) {
         for (uint32_t i = 0; i < e->count[list]; i++)
-            tell(told, &count, list, &list_of(e, list)[i]);
+            tell(told, &count, list, &list_in(e, list)[i]);
     }
     for (uint32_t i = 1; i < count; i++) {
         struct told one = told[i];
@@ -337,7 +367,7 @@ static void report(struct row *row, enum exemplar_kind kind, const struct trace 
 static const struct trace *most_typical(
     const struct measuring *m, const struct exemplars *e, const struct sketch *latency)
 {
-    const struct trace *at = list_of(e, TYPICAL), *best = at;
+    const struct trace *at = list_in(e, TYPICAL), *best = at;
     uint32_t least = UINT32_MAX;
     if (latency == NULL || sketch_count(latency) == 0) return best;
     uint32_t median = sketch_quantile_index(latency, 0.5);
@@ -357,9 +387,9 @@ static void exemplar_report(const struct measuring *m, const void *state, struct
     const struct exemplars *e = state;
     row->exemplars = 0;
     for (uint32_t i = 0; i < e->count[SLOW]; i++)
-        report(row, EXEMPLAR_SLOW, &list_of(e, SLOW)[i]);
+        report(row, EXEMPLAR_SLOW, &list_in(e, SLOW)[i]);
     for (uint32_t i = 0; i < e->count[FAILED]; i++)
-        report(row, EXEMPLAR_ERROR, &list_of(e, FAILED)[i]);
+        report(row, EXEMPLAR_ERROR, &list_in(e, FAILED)[i]);
     if (e->count[TYPICAL] != 0) report(row, EXEMPLAR_TYPICAL, most_typical(m, e, row->latency));
 }
 
@@ -374,6 +404,7 @@ const struct measure measure_exemplar = {
     .refold_begin = exemplar_refold_begin,
     .refold = exemplar_merge,
     .release = exemplar_release,
+    .outgrown = exemplar_outgrown,
     .encode = exemplar_encode,
     .merge_encoded = exemplar_merge_encoded,
     .report = exemplar_report,

@@ -13,6 +13,8 @@ void cell_layout_init(struct cell_layout *layout, const struct measuring *m)
         assert(layout->count < MEASURES_MAX);
         layout->offset[layout->count] = layout->bytes;
         layout->bytes += (uint32_t)measures[layout->count]->state_bytes(m);
+        if (measures[layout->count]->outgrown != NULL)
+            layout->outgrowing[layout->outgrowings++] = layout->count;
     }
     assert(layout->bytes <= CELL_BYTES_MAX);
 }
@@ -25,6 +27,18 @@ static void *state_of(const struct cell_layout *layout, void *cell, uint32_t i)
 static const void *state_in(const struct cell_layout *layout, const void *cell, uint32_t i)
 {
     return (const unsigned char *)cell + layout->offset[i];
+}
+
+uint32_t cell_outgrown(
+    const struct cell_layout *layout, const void *cell, struct bytes piece[MEASURES_MAX])
+{
+    uint32_t pieces = 0;
+    for (uint32_t i = 0; i < layout->outgrowings; i++) {
+        uint32_t which = layout->outgrowing[i];
+        piece[pieces] = measures[which]->outgrown(state_in(layout, cell, which));
+        pieces += piece[pieces].size != 0;
+    }
+    return pieces;
 }
 
 void *cell_new(const struct cell_layout *layout, struct pool *pool)

@@ -59,6 +59,8 @@ struct measure {
         struct pool *pool);
     void (*release)(
         const struct measuring *m, void *state, struct pool *pool); /* NULL: nothing outgrows */
+    /* What fold and encode will touch in the pool, for who fetches it ahead of them. NULL: little. */
+    struct bytes (*outgrown)(const void *state);
     /* Append the content, without field number or length; nothing for the empty state. */
     void (*encode)(const struct measuring *m, const void *state, struct buffer *out);
     /* Merge encoded content into `state` (so decoding into an empty state restores it). ST_SKIP: malformed. */
@@ -82,9 +84,14 @@ struct cell_layout {
     uint32_t count;
     uint32_t offset[MEASURES_MAX]; /* of each measure's state in the cell */
     uint32_t bytes;
+    uint32_t outgrowing[MEASURES_MAX]; /* measures that have `outgrown` */
+    uint32_t outgrowings;
 };
 
 void cell_layout_init(struct cell_layout *layout, const struct measuring *m);
+/* What the cell keeps in the pool; returns  how many pieces there are */
+uint32_t cell_outgrown(
+    const struct cell_layout *layout, const void *cell, struct bytes piece[MEASURES_MAX]);
 void *cell_new(const struct cell_layout *layout, struct pool *pool);             /* empty */
 void cell_free(const struct cell_layout *layout, void *cell, struct pool *pool); /* NULL is fine */
 void cell_fold(

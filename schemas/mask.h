@@ -14,8 +14,8 @@
  *   <num>    a word of digits, with . or , between groups of them
  *   <hex>    0x7fff
  *   <id>     a word of hexadecimal digits: 6 or more with a decimal one among them, or 16 or more; any
- *            word with digits of 20 bytes or more, or of 5 or more where letters and digits change
- *            three times, a digit at the start being the first change
+ *            word with digits of 20 bytes or more, or where letters and digits change three times, a
+ *            digit at the start being the first change, in 4 bytes or more
  *
  * In other words only digits at the start become <num>, and three or more elsewhere: 250ms is <num>ms,
  * utf8 is itself.

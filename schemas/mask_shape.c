@@ -4,7 +4,7 @@ enum {
     EMAIL_LOCAL_MAX = 64,
     IPV6_BYTES_MAX = 45,
     ID_TURNS = 3,
-    ID_BYTES = 5, /* least of a word of turns */
+    ID_BYTES = 4, /* least of a word of turns */
     ID_BYTES_LONG = 20,
     HEX_BYTES = 6, /* least of a word of hexadecimal digits with a decimal one */
     HEX_BYTES_LONG = 16,

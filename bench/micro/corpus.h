@@ -79,10 +79,9 @@ static inline void corpus_failure(struct corpus *corpus, char text[CORPUS_TEXT_B
 {
     static const char *const type[] = {"java.net.SocketTimeoutException", "OrderClosed", "500"};
     uint64_t drawn = random_next(&corpus->random);
-    snprintf(text, CORPUS_TEXT_BYTES,
-        "order %u of user_%04x: no answer from 10.3.%u.%u within %u ms", (unsigned)(drawn >> 40),
-        (unsigned)(drawn & 0xffff), (unsigned)(drawn >> 16 & 0xff), (unsigned)(drawn >> 24 & 0xff),
-        (unsigned)(drawn >> 32 & 0xff));
+    snprintf(text, CORPUS_TEXT_BYTES, "order %u of user_%u: no answer from 10.3.%u.%u within %u ms",
+        (unsigned)(drawn >> 40), (unsigned)(drawn & 0xffff), (unsigned)(drawn >> 16 & 0xff),
+        (unsigned)(drawn >> 24 & 0xff), (unsigned)(drawn >> 32 & 0xff));
     *exception = (struct otlp_exception){bytes_of(type[drawn % 3]), bytes_of(text)};
     span->failed = true;
     span->exception = exception;

@@ -144,7 +144,7 @@ static const char *word_placeholder(const char *at, size_t *bytes)
     if (size > 2 && at[0] == '0' && at[1] == 'x' && span_of(at + 2, is_hex) == size - 2)
         return "<hex>";
     bool long_hex = hex == size && (size >= 16 || (size >= 6 && figures > 0));
-    bool in_turns = size >= 5 && turns + is_figure(at[0]) >= 3;
+    bool in_turns = size >= 4 && turns + is_figure(at[0]) >= 3;
     return long_hex || (figures > 0 && (size >= 20 || in_turns)) ? "<id>" : NULL;
 }
 

@@ -51,12 +51,13 @@ static void ids_become_one_placeholder(void **unused)
 {
     (void)unused;
     expect("no order 550e8400-e29b-41d4-a716-446655440000.", "no order <uuid>.");
-    expect("no order 550E8400-E29B-41D4-A716-446655440000x",
-        "no order <id>-E29B-<num>D4-A<num>-<num>x");
+    expect(
+        "no order 550E8400-E29B-41D4-A716-446655440000x", "no order <id>-E29B-<id>-A<num>-<num>x");
     expect("trace 4bf92f3577b34da6a3ce929d0e0e4736", "trace <id>");
     expect("commit 1a2b3c", "commit <id>");
     expect("pod checkout-7d9fgb6c5-x2x4z", "pod checkout-<id>-<id>");
     expect("pod checkout-6d5f8c7b9-x2x7k", "pod checkout-<id>-<id>");
+    expect("user_9a3f and i18n and a1b", "user_<id> and i18n and a1b");
     expect("at 0x7ffee4b2", "at <hex>");
     expect("at 0xZZ", "at <num>xZZ");
     expect("token eyJhbGciOiJIUzI1NiIsInR5cCI6", "token <id>");
