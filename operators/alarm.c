@@ -1,7 +1,7 @@
 #include "operators/alarm.h"
 
 #define FLEET_NOTICE_P 1e-4
-#define FLEET_PAGE_P   7e-6
+#define FLEET_PAGE_P   2e-5
 #define SPANS_MIN      20.0f
 #define HARMED_MIN     3.0f
 

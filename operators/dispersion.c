@@ -5,7 +5,8 @@
 #include <math.h>
 
 #define WINSOR_SD      4.0
-#define LEAST_SHARE    0.001 /* of a window in what is learned: a memory of 1000 windows */
+#define MEMORY         1000.0 /* windows */
+#define PRIOR          5.0    /* windows that no overdispersion is supposed for */
 #define DISPERSION_MIN (-1.0)
 #define MEAN_MIN       0.05 /* smaller means say nothing about spread */
 
@@ -15,13 +16,15 @@ double dispersion_winsorised(double count, double mean, double phi)
     return clamp(count, mean - reach, mean + reach);
 }
 
-void dispersion_learn(float *phi, double count, double mean, double share, uint32_t seen)
+/* What a window says varies with 1 / mean^2 where the mean is small, so it weighs that much less. */
+void dispersion_learn(struct dispersion *d, double count, double mean, double share)
 {
     if (!(mean > MEAN_MIN)) return;
-    double weight = mean / (1 + mean);
-    double step = greater(1.0 / (seen + 1.0), LEAST_SHARE) * weight * weight;
+    double weight = mean / (1 + mean) * (mean / (1 + mean));
+    double known = lesser((double)d->known + weight, MEMORY - PRIOR);
     double away = count - mean;
     double found = (away * away - mean * share) / (mean * mean);
-    double next = *phi + step * (found - *phi);
-    *phi = (float)clamp(next, DISPERSION_MIN, DISPERSION_MAX);
+    double next = (double)d->found + weight / (PRIOR + known) * (found - (double)d->found);
+    d->found = (float)clamp(next, DISPERSION_MIN, DISPERSION_MAX);
+    d->known = (float)known;
 }

@@ -5,26 +5,28 @@
 #ifndef OPERATORS_DISPERSION_H
 #define OPERATORS_DISPERSION_H
 
-#include <stdint.h>
+/* Plain bytes; zeroed: nothing learned, and none supposed. */
+struct dispersion {
+    float found; /* -1 to DISPERSION_MAX; below 0 it is remembered, so that chance cancels out */
+    float known; /* windows that it is known from; one of small counts is a part of one */
+};
 
 #define DISPERSION_MAX 4.0
 
-/* What was found, as it is used: by chance counts may vary less than chance has them, too. */
-static inline double dispersion_of(float phi)
+/* phi as it is used. */
+static inline double dispersion_phi(const struct dispersion *d)
 {
-    return phi > 0 ? (double)phi : 0;
+    return d->found > 0 ? (double)d->found : 0;
 }
 
 /* A count as learners take it: one far from its mean counts as four deviations from it. */
 double dispersion_winsorised(double count, double mean, double phi);
 
 /*
- * phi    updated, -1 to DISPERSION_MAX; below 0 it is remembered, so that chance cancels out
  * count  winsorised
  * share  of the mean that chance alone contributes to the variance: 1 for a Poisson count, 1 - p for
  *        successes of probability p
- * seen   windows learned before
  */
-void dispersion_learn(float *phi, double count, double mean, double share, uint32_t seen);
+void dispersion_learn(struct dispersion *d, double count, double mean, double share);
 
 #endif

@@ -12,7 +12,7 @@
 #define ALERT_EXCESS    0.05
 #define BACKOFF_KEEP    0.99930709 /* a half over 1000 windows */
 #define XI_MIN          0.15
-#define XI_EARLY        0.4
+#define XI_EARLY        0.3
 #define XI_MAX          1.0
 #define COMMON_BY_LIMIT 0.678 /* of a normal tail */
 

@@ -1,7 +1,6 @@
 #include "operators/rate.h"
 
 #include "operators/clamp.h"
-#include "operators/dispersion.h"
 
 #include <math.h>
 
@@ -24,7 +23,7 @@ double rate_share(const struct rate *rate)
 /* 1 / squared relative deviation of the mean: what is not known of it, and what it varies by. */
 static double rate_size(const struct rate *rate)
 {
-    return 1 / (1 / rate->events + dispersion_of(rate->phi));
+    return 1 / (1 / rate->events + dispersion_phi(&rate->dispersion));
 }
 
 double rate_deviation(const struct rate *rate, double spans)
@@ -53,8 +52,8 @@ struct tail rate_upper(const struct rate *rate, uint64_t events, uint64_t spans)
 void rate_learn(struct rate *rate, uint64_t events, uint64_t spans)
 {
     double share = rate_share(rate), mean = share * (double)spans;
-    double count = dispersion_winsorised((double)events, mean, dispersion_of(rate->phi));
-    dispersion_learn(&rate->phi, count, mean, 1 - share, rate->seen);
+    double count = dispersion_winsorised((double)events, mean, dispersion_phi(&rate->dispersion));
+    dispersion_learn(&rate->dispersion, count, mean, 1 - share);
     rate->events = rate->events * (1 - 1 / MEMORY_WINDOWS) + count;
     rate->spans = rate->spans * (1 - 1 / MEMORY_WINDOWS) + (double)spans;
     if (rate->seen < UINT32_MAX) rate->seen++;

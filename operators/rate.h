@@ -10,15 +10,17 @@
 #define OPERATORS_RATE_H
 
 #include "operators/count_tail.h"
+#include "operators/dispersion.h"
 
 /* Plain bytes; set up by rate_begin. */
 struct rate {
     double events, spans; /* decayed; what they began with included */
-    float phi;            /* overdispersion */
-    uint32_t seen;        /* windows */
+    struct dispersion dispersion;
+    uint32_t seen; /* windows */
+    uint32_t unused;
 };
 
-/* A share that is believed as if `events` of `spans` had been seen; what is known of phi stays. */
+/* A share that is believed as if `events` of `spans` had been seen; what is known of dispersion stays. */
 void rate_begin(struct rate *rate, double events, double spans);
 
 /* 0..1 */

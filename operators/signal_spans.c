@@ -15,8 +15,7 @@
 
 struct spans_state {
     int64_t end_ns; /* of the window before */
-    float phi;      /* overdispersion */
-    uint32_t unused;
+    struct dispersion dispersion;
     struct evidence evidence;
     struct baseline baseline;
 };
@@ -31,7 +30,7 @@ static uint32_t spans_seen(const void *state)
 static double spans_size(const struct spans_state *s, double expected)
 {
     double known = expected * lesser(s->baseline.seen, KNOWN_WINDOWS);
-    return 1 / (1 / known + dispersion_of(s->phi));
+    return 1 / (1 / known + dispersion_phi(&s->dispersion));
 }
 
 static void spans_band(double expected, double size, struct assessment *out)
@@ -71,8 +70,8 @@ static void spans_observe(const struct signal_context *context, void *state, con
     out->harmed = fabs((double)spans - expected);
     if (s->baseline.seen >= SIGNAL_YOUNG) spans_score(context, s, spans, expected, out);
 
-    double count = dispersion_winsorised((double)spans, expected, dispersion_of(s->phi));
-    if (s->baseline.seen > 0) dispersion_learn(&s->phi, count, expected, 1, s->baseline.seen);
+    double count = dispersion_winsorised((double)spans, expected, dispersion_phi(&s->dispersion));
+    if (s->baseline.seen > 0) dispersion_learn(&s->dispersion, count, expected, 1);
     baseline_learn(&s->baseline, bucket, context->an_hour, (double)spans, 1);
     s->end_ns = row->end_ns;
 }

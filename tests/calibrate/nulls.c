@@ -4,7 +4,6 @@
 #include "tests/calibrate/process.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define NOTICE_MAX 2.0 /* episodes a series-day */
 #define PAGE_MAX   0.2
@@ -27,12 +26,6 @@ static void count(void *context, int entry, uint32_t series, uint32_t window, st
 {
     (void)entry;
     struct nulls *n = context;
-    static int lp[1000];
-    if (getenv("TRACE") && said.level >= (getenv("N") ? 1 : 2) &&
-        lp[series] < (getenv("N") ? 1 : 2))
-        printf("  page s%u w%u z %.2f p %.2g sus %.2f dir %d\n", series, window, said.z, said.p,
-            said.sustained, said.direction);
-    lp[series] = said.level;
     if (said.level >= SCORE_NOTICE) episodes_add(&n->notice[series], window);
     if (said.level >= SCORE_PAGE) episodes_add(&n->page[series], window);
 }
@@ -72,7 +65,7 @@ static void run(
 
 void calibrate_nulls(struct report *report)
 {
-    uint32_t series = report->full ? 200 : 10, days = 14;
+    uint32_t series = report->full ? 200 : 6, days = 14;
     if (report->series > 0) series = report->series;
     if (report->days > 0) days = report->days;
     fprintf(report->out,
@@ -82,7 +75,5 @@ void calibrate_nulls(struct report *report)
         "| process | scored as | notice | page |\n| --- | --- | --- | --- |\n",
         series, days, NOTICE_MAX, PAGE_MAX);
     for (const struct process *process = processes; process->name != NULL; process++)
-        if (getenv("PROC") == NULL || (strstr(process->name, getenv("PROC")) &&
-                                          (!getenv("OF") || !strcmp(process->of, getenv("OF")))))
-            run(report, process, series, days);
+        run(report, process, series, days);
 }

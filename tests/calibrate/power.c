@@ -7,7 +7,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
+
+#define CRIES_MAX 0.01 /* false pages a series-day */
 
 enum {
     FAULT_WINDOWS = 20,
@@ -23,7 +26,8 @@ struct scenario {
     void (*draw)(gsl_rng *rng, bool faulty, uint32_t window, struct row *row, struct sketch *sketch,
         struct pool *pool);
     uint32_t within; /* windows in which it is to be found */
-    bool is_bound;   /* to the targets of the issue; else it is shown for comparison */
+    double full_min; /* share found at page, at full size: a target; 0: shown for comparison */
+    double test_min; /* the same of the sample that tests run: what was reached is not lost again */
 };
 
 /* A detector's alerts on all series. */
@@ -172,15 +176,40 @@ DRAW(silence_by_day)
     row_spans(row, faulty ? 0 : overdispersed(rng, mean, 0.05), 0);
 }
 
+/* Columns of which nothing is known, for `anomaly` without a model. */
+
+DRAW(six_sigma)
+{
+    UNUSED;
+    row_value(row, COLUMN_RATE_PER_S, (faulty ? 160 : 100) + gsl_ran_gaussian_ziggurat(rng, 10));
+}
+
+DRAW(three_sigma)
+{
+    UNUSED;
+    row_value(row, COLUMN_RATE_PER_S, (faulty ? 130 : 100) + gsl_ran_gaussian_ziggurat(rng, 10));
+}
+
+DRAW(trebled_by_day)
+{
+    UNUSED;
+    double usual = 100 * exp(0.5 * sin(2 * M_PI * window / A_DAY));
+    row_value(row, COLUMN_RATE_PER_S,
+        (faulty ? 3 : 1) * usual * exp(gsl_ran_gaussian_ziggurat(rng, 0.3)));
+}
+
 static const struct scenario scenarios[] = {
-    {"latency doubled, 30 spans", "latency", "latency_p99_ms", latency_doubled, 6, true},
-    {"latency + 50 %, 300 spans", "latency", "latency_p99_ms", latency_half_more, 6, false},
-    {"latency trebled, 3 spans", "latency", "latency_p99_ms", latency_trebled, 20, false},
-    {"errors 0.5 % to 5 %, 100 spans", "errors", "error_ratio", errors_tenfold, 3, true},
-    {"errors 1 % to 5 %, 1000 spans", "errors", "error_ratio", errors_fivefold, 3, false},
-    {"silence after 30 spans", "spans", "rate_per_s", silence, 3, true},
-    {"silence after 10, phi = 0.05", "spans", "rate_per_s", silence_of_few, 3, false},
-    {"silence, diurnal, phi = 0.05", "spans", "rate_per_s", silence_by_day, 3, false},
+    {"latency doubled, 30 spans", "latency", "latency_p99_ms", latency_doubled, 6, 0.95, 0.95},
+    {"latency + 50 %, 300 spans", "latency", "latency_p99_ms", latency_half_more, 6, 0, 0},
+    {"latency trebled, 3 spans", "latency", "latency_p99_ms", latency_trebled, 20, 0, 0},
+    {"errors 0.5 % to 5 %, 100 spans", "errors", "error_ratio", errors_tenfold, 3, 0.95, 0.7},
+    {"errors 1 % to 5 %, 1000 spans", "errors", "error_ratio", errors_fivefold, 3, 0, 0},
+    {"silence after 30 spans", "spans", "rate_per_s", silence, 3, 0.95, 0.95},
+    {"silence after 10, phi = 0.05", "spans", "rate_per_s", silence_of_few, 3, 0, 0},
+    {"silence, diurnal, phi = 0.05", "spans", "rate_per_s", silence_by_day, 3, 0, 0},
+    {"+ 6 deviations", "rate_per_s", "rate_per_s", six_sigma, 3, 0, 0},
+    {"+ 3 deviations", "rate_per_s", "rate_per_s", three_sigma, 20, 0, 0},
+    {"diurnal lognormal x 3", "rate_per_s", "rate_per_s", trebled_by_day, 20, 0, 0},
 };
 
 static void run(
@@ -203,11 +232,11 @@ static void run(
     fleet_run(&fleet, LEARNED + FAULT_EVERY + days * A_DAY, draw, listen, &p);
 
     double found = found_within(&p, PAGE, scenario->within), cries = false_per_day(&p, PAGE);
-    bool bound = scenario->is_bound;
+    double least = report->full ? scenario->full_min : scenario->test_min;
     fprintf(report->out,
         "| %s | %u | %.1f %%%s | %.4f%s | %.1f %% | %.3f | %.1f %% | %.1f | %llu |\n",
-        scenario->name, scenario->within, 100 * found, verdict(report, !bound || found >= 0.95),
-        cries, verdict(report, !bound || cries <= 0.01),
+        scenario->name, scenario->within, 100 * found, verdict(report, found >= least), cries,
+        verdict(report, least == 0 || cries <= CRIES_MAX),
         100 * found_within(&p, NOTICE, scenario->within), false_per_day(&p, NOTICE),
         100 * found_within(&p, PLAIN, scenario->within), false_per_day(&p, PLAIN),
         (unsigned long long)p.faults);
@@ -221,22 +250,45 @@ static void run(
     }
 }
 
+/*
+ * The best that can be done for the errors above by anyone who knows both shares: whether three windows
+ * together hold at least so many (Neyman and Pearson). A threshold that cries less than CRIES_MAX finds
+ * fewer faults than the target; one failure less, and it cries more.
+ */
+static void print_best(struct report *report)
+{
+    const unsigned spans = 300;
+    unsigned least = 1;
+    while (gsl_cdf_binomial_Q(least - 1, 0.005, spans) * A_DAY > CRIES_MAX)
+        least++;
+    fprintf(report->out,
+        "\nNo test finds more of the errors of 0.5 %% to 5 %% at 100 spans than one that knows "
+        "both "
+        "shares and pages from so many failures in three windows on:\n\n"
+        "| failures in three windows | faults found | false a series-day, each window counted |\n"
+        "| --- | --- | --- |\n");
+    for (unsigned count = least - 1; count <= least; count++)
+        fprintf(report->out, "| %u | %.1f %% | %.4f |\n", count,
+            100 * gsl_cdf_binomial_Q(count - 1, 0.05, spans),
+            A_DAY * gsl_cdf_binomial_Q(count - 1, 0.005, spans));
+}
+
 void calibrate_power(struct report *report)
 {
-    uint32_t series = report->full ? 200 : 20, days = report->full ? 14 : 3;
+    uint32_t series = report->full ? 400 : 60, days = report->full ? 12 : 3;
     if (report->series > 0) series = report->series;
     if (report->days > 0) days = report->days;
     fprintf(report->out,
         "\n## How soon faults are found\n\n"
-        "Fleets of %u series, a fault of %d windows in each every %d, over %u days after %d "
-        "windows of "
-        "learning.\nFound within so many windows, the first included; beside it false alerts a "
-        "series-day. The plain z is `zscore` at its defaults, |z| > %.0f.\nTargets of the issue, "
-        "at "
-        "page: at least 95 %%, at most 0.01.\n\n"
+        "Fleets of %u series, a fault of %d windows in each every three days, over %u days after "
+        "%d "
+        "windows of learning.\nFound within so many windows, the first included; beside it false "
+        "alerts a series-day. The plain z is `zscore` at its defaults, |z| > %.0f.\nTargets of the "
+        "first, fourth and sixth, at page: at least 95 %%, at most %.2f.\n\n"
         "| fault | within | page | false | notice | false | plain z | false | faults |\n"
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-        series, FAULT_WINDOWS, FAULT_EVERY, days, LEARNED, PLAIN_Z);
+        series, FAULT_WINDOWS, days, LEARNED, PLAIN_Z, CRIES_MAX);
     for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
-        run(report, &scenarios[i], series, days);
+        if (report->full || scenarios[i].test_min > 0) run(report, &scenarios[i], series, days);
+    print_best(report);
 }

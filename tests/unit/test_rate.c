@@ -5,7 +5,6 @@
  * Mutations that fail here: the uncertainty of the share left out of the size, a learner that takes
  * outliers whole, phi learned without the share that chance has, beta and gamma of unequal spread.
  */
-#include "operators/dispersion.h"
 #include "operators/rate.h"
 #include "tests/support/random.h"
 
@@ -34,7 +33,7 @@ static void a_tail_worked_out_by_hand(void **unused)
     double none = pow(50 / 52.0, 50), one = none * 50 * 2 / 52;
     assert_true(near(rate_upper(&rate, 2, 200).p, 1 - none - one, 1e-9));
     assert_true(near(rate_upper(&rate, 1, 200).mid, 1 - none - one / 2, 1e-9));
-    rate.phi = 0.03f; /* size 1 / (1/50 + .03) = 20 */
+    rate.dispersion.found = 0.03f; /* size 1 / (1/50 + .03) = 20 */
     assert_true(near(rate_upper(&rate, 1, 200).p, 1 - pow(20 / 22.0, 20), 1e-6));
 }
 
@@ -54,7 +53,7 @@ static void the_beta_binomial_takes_over(void **unused)
     struct rate below = {0}, above = {0}, all = {0};
     rate_begin(&below, 99.9, 1000);
     rate_begin(&above, 100.1, 1000);
-    below.phi = above.phi = 0.05f;
+    below.dispersion.found = above.dispersion.found = 0.05f;
     for (uint64_t events = 0; events <= 60; events += 5) {
         double poisson = rate_upper(&below, events, 200).p,
                beta = rate_upper(&above, events, 200).p;
@@ -63,7 +62,6 @@ static void the_beta_binomial_takes_over(void **unused)
     rate_begin(&all, 1000, 1000);
     assert_true(rate_upper(&all, 50, 50).p > 0.9);
     rate_begin(&all, 1e6, 2e6);
-    all.phi = 0;
     assert_true(near(rate_upper(&all, 60, 100).p, 0.0284439, 0.02)); /* binomial */
     assert_true(near(rate_deviation(&all, 100), 5, 0.01));
 }
@@ -90,7 +88,7 @@ static void check_learns(double share, double phi, uint64_t spans, double phi_wi
     rate_begin(&rate, 0.5, 50);
     for (int i = 0; i < 20000; i++) {
         rate_learn(&rate, sample_events(&s, spans), spans);
-        if (i >= 10000) phi_mean += (double)rate.phi / 10000;
+        if (i >= 10000) phi_mean += dispersion_phi(&rate.dispersion) / 10000;
     }
     assert_true(near(rate_share(&rate), share, 0.1));
     if (fabs(phi_mean - phi) > phi_within) fail_msg("phi %g, want %g", phi_mean, phi);
@@ -121,34 +119,45 @@ static void outliers_are_learned_as_four_deviations(void **unused)
     assert_true(near(rate.spans, 1000 * (1 - 1 / 1440.0) + 400, 1e-12));
 }
 
-static void phi_keeps_its_bounds(void **unused)
+static void dispersion_keeps_its_bounds(void **unused)
 {
     (void)unused;
-    float phi = 0;
-    for (uint32_t i = 0; i < 100000; i++)
-        dispersion_learn(&phi, 5, 5, 1, i);
+    struct dispersion d = {0};
+    for (int i = 0; i < 100000; i++)
+        dispersion_learn(&d, 5, 5, 1);
     assert_true(
-        phi < -0.19f && phi > -0.21f && dispersion_of(phi) == 0); /* -1/5: no spread at all */
-    phi = 0;
-    dispersion_learn(&phi, 1e6, 5, 1, 0);
-    assert_true(phi == (float)DISPERSION_MAX);
-    phi = 0.5f;
-    dispersion_learn(&phi, 3, 0.04, 1, 0); /* too little is expected to say anything */
-    assert_true(phi == 0.5f);
+        near((double)d.found, -0.2, 0.01) && dispersion_phi(&d) == 0); /* no spread at all */
+    d = (struct dispersion){0};
+    dispersion_learn(&d, 1e6, 5, 1);
+    assert_true(d.found == (float)DISPERSION_MAX);
+    d = (struct dispersion){.found = 0.5f};
+    dispersion_learn(&d, 3, 0.04, 1); /* too little is expected to say anything */
+    assert_true(d.found == 0.5f && d.known == 0);
+}
+
+/* By hand: one window of mean 1 weighs a quarter: found 8, of which .25 / 5.25. */
+static void little_says_little(void **unused)
+{
+    (void)unused;
+    struct dispersion d = {0};
+    dispersion_learn(&d, 4, 1, 1);
+    assert_true(near((double)d.found, 8 * 0.25 / 5.25, 1e-6) && d.known == 0.25f);
+    dispersion_learn(&d, 1, 1, 1);
+    assert_true(near((double)d.found, 8 * 0.25 / 5.25 * (1 - 0.25 / 5.5) - 0.25 / 5.5, 1e-6));
 }
 
 /* A spike every 60 windows must not make a series blind to silence. */
 static void spikes_leave_phi_small(void **unused)
 {
     (void)unused;
-    float phi = 0;
+    struct dispersion d = {0};
     struct random random = random_from(3);
     for (uint32_t i = 0; i < 20000; i++) {
         double count = i % 60 == 0 ? 200 : 13 + 3.6 * random_normal(&random);
-        count = dispersion_winsorised(fmax(count, 0), 13, (double)phi);
-        dispersion_learn(&phi, count, 13, 1, i);
+        count = dispersion_winsorised(fmax(count, 0), 13, dispersion_phi(&d));
+        dispersion_learn(&d, count, 13, 1);
     }
-    assert_true(phi < 0.1f);
+    assert_true(dispersion_phi(&d) < 0.1);
 }
 
 int main(void)
@@ -159,7 +168,8 @@ int main(void)
         cmocka_unit_test(the_beta_binomial_takes_over),
         cmocka_unit_test(it_learns_what_counts_were_drawn_with),
         cmocka_unit_test(outliers_are_learned_as_four_deviations),
-        cmocka_unit_test(phi_keeps_its_bounds),
+        cmocka_unit_test(dispersion_keeps_its_bounds),
+        cmocka_unit_test(little_says_little),
         cmocka_unit_test(spikes_leave_phi_small),
     };
     return cmocka_run_group_tests_name("rate", tests, NULL, NULL);
