@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import store
+from cluster import wait_until
 
 ROUND_S = 240  # a run that is not over by then is stuck
 STILL_S = 120  # and so is one whose rows do not move for that long: no fault holds them up so far
@@ -44,11 +45,30 @@ class Tools:
             raise RuntimeError(f"weir_oracle {command}: {said}")
         return said
 
-    def generate(self, topic, *options, environment=None):
-        return subprocess.Popen(
-            [self.weir, "generate", "--brokers", self.brokers, "--topic", topic, *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, env={**os.environ, **(environment or {})})
+    def create(self, topic, partitions):
+        """Brokers that were just away may not take it at once."""
+        wait_until(lambda: self.oracle("create", "--topic", topic, "--partitions", partitions)[0] == 0, 60,
+                   f"brokers that take topic {topic}")
+
+    def generate(self, topic, partitions, *options, environment=None):
+        """Spans into a topic, made where it is not there yet; its log is at the process' `log`."""
+        self.create(topic, partitions)
+        log = self.work / f"{topic}.{time.monotonic_ns()}.generate.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "wb") as out:
+            process = subprocess.Popen(
+                [self.weir, "generate", "--brokers", self.brokers, "--topic", topic, *options],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, **(environment or {})})
+        process.log = log
+        return process
+
+    @staticmethod
+    def made(process, seconds):
+        """Wait for the end of generate: no round is judged by spans that were never sent."""
+        if process.wait(timeout=seconds) != 0:
+            raise RuntimeError(f"weir generate: {process.log.read_text(errors='replace')[-1000:]}")
+        process.log.unlink()
 
 
 class Worker:
@@ -267,13 +287,14 @@ class LiveRound(Round):
     def settings(self):
         return [*PLAN, "time=live", "lateness=5s"]
 
-    def feed(self, *options, environment=None):
-        self.sources.append(self.tools.generate(self.topic, "--seed", str(self.rng.randrange(1 << 30)),
-                                                *options, environment=environment))
+    def feed(self, partitions, *options, environment=None):
+        self.sources.append(self.tools.generate(self.topic, partitions, "--seed",
+                                                str(self.rng.randrange(1 << 30)), *options,
+                                                environment=environment))
 
     def wait_for_end(self):
         for source in self.sources:
-            source.wait(timeout=ROUND_S)
+            self.tools.made(source, ROUND_S)
         end = time.monotonic() + ROUND_S
         quiet_ms = time.time() * 1000 + 30000  # and stays so, when all clocks have passed the last span
         if self.until_ms is None:

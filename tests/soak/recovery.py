@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import store
-from cluster import Cluster, wait_until
+from cluster import Cluster
 from pipeline import LiveRound, Tools
 
 SETTLE_S = 25  # between two faults, so that one does not count for the next
@@ -46,12 +46,10 @@ class Bench:
     def start(self):
         self.cluster.start()
         self.pair.start()
-        wait_until(lambda: self.tools.oracle("create", "--topic", "spans", "--partitions", "6")[0] == 0, 60,
-                   "brokers that take a topic")
         self.round = Live(self.tools, self.cluster, self.pair.primary, random.Random(1), "recovery", "spans")
         self.round.redis = self.pair
         self.round.url = self.pair.url
-        self.round.feed("--names", str(self.options.series), "--rate", str(self.options.rate))
+        self.round.feed("6", "--names", str(self.options.series), "--rate", str(self.options.rate))
         self.round.start()
         time.sleep(self.options.warm_s)
 
