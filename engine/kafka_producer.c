@@ -263,9 +263,9 @@ enum status kafka_commit(
 }
 
 /*
- * A producer whose records were not answered for may have them under way still, and librdkafka
- * would raise its epoch at a time of its own: in the next transaction, whose first records are lost
- * then without a word. So it is given up. A new one with the same id ends what the old one left open.
+ * A producer whose records were not answered for may have them under way still, and librdkafka may
+ * raise its epoch at a time of its own: were that in the next transaction, its first records were lost
+ * without a word. So it is given up. A new one with the same id ends what the old one left open.
  */
 static enum status renew_producer(struct kafka *k, struct error *err)
 {
