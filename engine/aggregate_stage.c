@@ -29,7 +29,8 @@ struct shard {
     struct records records; /* said since the last commit */
     int64_t position;       /* next partial to apply */
     int64_t
-        silent_until; /* partials before it were committed by an earlier owner: nothing is said */
+        silent_until;  /* partials before it were committed by an earlier owner: nothing is said */
+    int64_t committed; /* as far as we know */
     int64_t committed_watermark_ns;
     bool committed_ended;
     bool changed;
@@ -109,7 +110,8 @@ static enum status shard_load(
     struct aggregate_stage *s, struct shard *shard, struct kafka_assigned *from, struct error *err)
 {
     struct worker *w = s->worker;
-    *shard = (struct shard){.partition = from->partition, .silent_until = from->offset};
+    *shard = (struct shard){
+        .partition = from->partition, .silent_until = from->offset, .committed = from->offset};
     shard->metadata = (struct aggregate_metadata){-1, WATERMARK_NONE, false};
     shard->committed_watermark_ns = WATERMARK_NONE;
     shard->watermark = metric_of(METRIC_GAUGE, "weir_watermark_seconds",
@@ -237,6 +239,24 @@ static void on_end(struct aggregate_stage *s, const struct kafka_record *end)
     shard->changed = true;
 }
 
+/* Whoever took a partition over from us trims it too: what is gone then was aggregated by them. */
+static enum status check_owner(
+    struct aggregate_stage *s, const struct shard *shard, struct error *err)
+{
+    struct worker *w = s->worker;
+    uint32_t count = w->plan->partitions;
+    struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
+    enum status status =
+        kafka_group_committed(w->observer, "aggregate", w->partials, count, committed, err);
+    int64_t at = committed[shard->partition].offset;
+    free(committed);
+    if (status != ST_OK) return err->status = ST_RETRY;
+    if (at == shard->committed || (at < 0 && shard->committed <= 0)) return ST_OK;
+    return error_set(err, ST_ABORT, 0,
+        "topic %s, partition %d: another worker went on from offset %" PRId64 " to %" PRId64,
+        w->partials, shard->partition, shard->committed, at);
+}
+
 /* A batch that is missing means rows that would be wrong: refuse, and say how to go on. */
 static enum status on_gone(
     struct aggregate_stage *s, const struct kafka_record *gone, struct error *err)
@@ -244,7 +264,10 @@ static enum status on_gone(
     struct worker *w = s->worker;
     char where[TOPIC_BYTES + 16];
     place_name(where, w->partials, gone->partition);
+    const struct shard *shard = shard_of(s, gone->partition);
     if (w->config->delivery == DELIVERY_EXACTLY_ONCE) {
+        enum status ours = shard == NULL ? ST_OK : check_owner(s, shard, err);
+        if (ours != ST_OK) return ours;
         trouble_begin(TROUBLE_PARTIALS_DELETED, where,
             "partials from offset %" PRId64 " on were deleted before they were aggregated",
             gone->offset);
@@ -435,6 +458,7 @@ static enum status epoch_commit(struct aggregate_stage *s, struct error *err)
         if (!shard_dirty(shard)) continue;
         records_reset(&shard->records);
         shard->changed = false;
+        shard->committed = shard->position;
         say_counts(s, shard);
         if (snapshot_first[i] < 0) continue;
         trim(s, shard, snapshot_first[i]);
