@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import store
-from cluster import wait_until
+from cluster import knows_topic, wait_until
 
 ROUND_S = 240  # a run that is not over by then is stuck
 STILL_S = 120  # and so is one whose rows do not move for that long: no fault holds them up so far
@@ -46,9 +46,19 @@ class Tools:
         return said
 
     def create(self, topic, partitions):
-        """Brokers that were just away may not take it at once."""
+        """Brokers that were just away may not take it at once, and each hears of it by itself."""
         wait_until(lambda: self.oracle("create", "--topic", topic, "--partitions", partitions)[0] == 0, 60,
                    f"brokers that take topic {topic}")
+        wait_until(lambda: all(self.is_known(place, topic) for place in self.brokers.split(",")), 30,
+                   f"brokers that know topic {topic}")
+
+    @staticmethod
+    def is_known(place, topic):
+        host, port = place.rsplit(":", 1)
+        try:
+            return knows_topic(host, int(port), topic)
+        except OSError:
+            return True  # a broker that is away is asked by nobody
 
     def generate(self, topic, partitions, *options, environment=None):
         """Spans into a topic, made where it is not there yet; its log is at the process' `log`."""
