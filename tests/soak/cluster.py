@@ -185,9 +185,12 @@ def knows_topic(host, port, topic):
         at += size
         return struct.unpack(kind, answer[at - size:at])[0]
 
-    def skip_text():
+    def skip(bytes_):
         nonlocal at
-        at += max(number(">h", 2), 0)
+        at += bytes_
+
+    def skip_text():
+        skip(max(number(">h", 2), 0))
 
     for _ in range(number(">i", 4)):  # brokers: id, host, port, rack
         number(">i", 4)
@@ -202,8 +205,8 @@ def knows_topic(host, port, topic):
     number(">b", 1)
     for _ in range(number(">i", 4)):  # partitions: error, id, leader, replicas, in sync
         error, _, leader = number(">h", 2), number(">i", 4), number(">i", 4)
-        at += 4 * number(">i", 4)
-        at += 4 * number(">i", 4)
+        skip(4 * number(">i", 4))
+        skip(4 * number(">i", 4))
         if error != 0 or leader < 0:
             return False
     return True
