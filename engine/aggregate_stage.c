@@ -265,8 +265,9 @@ static enum status on_gone(
     char where[TOPIC_BYTES + 16];
     place_name(where, w->partials, gone->partition);
     const struct shard *shard = shard_of(s, gone->partition);
+    if (shard == NULL) return ST_OK; /* not ours, or not any more */
     if (w->config->delivery == DELIVERY_EXACTLY_ONCE) {
-        enum status ours = shard == NULL ? ST_OK : check_owner(s, shard, err);
+        enum status ours = check_owner(s, shard, err);
         if (ours != ST_OK) return ours;
         trouble_begin(TROUBLE_PARTIALS_DELETED, where,
             "partials from offset %" PRId64 " on were deleted before they were aggregated",

@@ -272,7 +272,7 @@ def options_read():
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100000)
     parser.add_argument("--kind", action="append", choices=list(KINDS), metavar="NAME")
     parser.add_argument("--short", action="store_true", help="one round each of a few kinds")
-    parser.add_argument("--lanes", type=int, default=7, help="rounds side by side")
+    parser.add_argument("--lanes", type=int, default=6, help="rounds side by side")
     parser.add_argument("--first", action="store_true", help="begin no more rounds after a difference")
     parser.add_argument("--keep", action="store_true", help="leave the files of a run with differences")
     parser.add_argument("--repeat", type=int, metavar="SEED", help="the seed of a round that differed")
