@@ -15,7 +15,7 @@ STILL_S = 120  # and so is one whose rows do not move for that long: no fault ho
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
         "rules=[{name: slow, column: latency_p95_ms, above: 30, for: 20s}]",
-        "start=earliest", "partitions=4", "epoch=100ms", "snapshot=2s", "max_ahead=1m"]
+        "start=earliest", "partitions=4", "epoch=100ms", "snapshot=2s"]
 ORACLE_PLAN = ("--pane 10s --lateness 30s --skew 5s --allowed-lateness 5m --window 1m/10s --window 5m/30s "
                "--window 1h/5m --history 10s --history 1m --quantiles 50 --quantiles 95 --quantiles 99 "
                "--threshold 50ms --threshold 250ms --threshold 1s").split()
@@ -168,12 +168,14 @@ class Round:
         self.strikes = []
         self.closers = []  # called at the end, for what a fault started
         self.threads = {}
+        # Partitions that are far apart show what belongs to one of them and not to all.
+        self.max_ahead = "1m" if self.live else rng.choice(["1m", "30m"])
         self.spans = 0
 
     # --- workers --------------------------------------------------------------------------------
 
     def settings(self):
-        return [*PLAN, "time=records", "lateness=30s"]
+        return [*PLAN, "time=records", "lateness=30s", f"max_ahead={self.max_ahead}"]
 
     def command(self, number):
         words = [self.tools.weir, "run", "--brokers", self.tools.brokers, "--topic", self.topic,
@@ -295,7 +297,7 @@ class LiveRound(Round):
         self.sources = []
 
     def settings(self):
-        return [*PLAN, "time=live", "lateness=5s"]
+        return [*PLAN, "time=live", "lateness=5s", f"max_ahead={self.max_ahead}"]
 
     def feed(self, partitions, *options, environment=None):
         self.sources.append(self.tools.generate(self.topic, partitions, "--seed",
