@@ -11,7 +11,7 @@ import store
 from cluster import knows_topic, wait_until
 
 ROUND_S = 240  # a run that is not over by then is stuck
-STILL_S = 120  # and so is one whose rows do not move for that long: no fault holds them up so far
+STILL_S = 120  # where a difference is looked for, so is one whose rows do not move for that long
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
         "rules=[{name: slow, column: latency_p95_ms, above: 30, for: 20s}]",
@@ -154,6 +154,7 @@ class Worker:
 
 class Round:
     live = False
+    still_s = ROUND_S
 
     def __init__(self, tools, cluster, redis, rng, name, history):
         self.tools, self.cluster, self.redis, self.rng, self.name = tools, cluster, redis, rng, name
@@ -247,8 +248,8 @@ class Round:
             moved = max([begin, *(times[-1] for times in list(self.changes.values()))])
             if now > begin + ROUND_S:
                 raise Difference(f"stuck: {len(self.working())} workers not done after {ROUND_S} s")
-            if now > moved + STILL_S:
-                raise Difference(f"stuck: no partition of rows moved for {STILL_S} s")
+            if now > moved + self.still_s:
+                raise Difference(f"stuck: no partition of rows moved for {self.still_s} s")
             time.sleep(0.1)
         if not any(w.finished for w in self.workers):
             raise Difference("no worker reached the end")

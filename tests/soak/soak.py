@@ -25,7 +25,7 @@ from pathlib import Path
 import store
 from cluster import Cluster
 from faults import KINDS
-from pipeline import Difference, LiveRound, Round, Tools
+from pipeline import STILL_S, Difference, LiveRound, Round, Tools
 
 HISTORIES = [  # what batch rounds read; made once
     ["--since", "15m", "--late", "3%", "--out-of-order", "5%", "--rate", "0.5"],
@@ -88,6 +88,8 @@ class Soak:
     def attempt(self, what, number, redis, strike):
         """One round of a lane: disturb it, wait for its end, compare. False: the fault came too late."""
         round_ = self.round(what, number, redis)
+        if self.options.first:
+            round_.still_s = STILL_S
         self.active.add(round_)
         difference, begin = None, time.monotonic()
         try:
