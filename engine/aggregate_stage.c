@@ -102,6 +102,38 @@ static enum status oldest_partial(
     return status;
 }
 
+/* Whoever took a partition over from us trims it too: what is gone then is not missing. */
+static enum status check_owner(
+    struct aggregate_stage *s, const struct shard *shard, struct error *err)
+{
+    struct worker *w = s->worker;
+    uint32_t count = w->plan->partitions;
+    struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
+    enum status status =
+        kafka_group_committed(w->observer, "aggregate", w->partials, count, committed, err);
+    int64_t at = committed[shard->partition].offset;
+    free(committed);
+    if (status != ST_OK) return err->status = ST_RETRY;
+    if (at == shard->committed || (at < 0 && shard->committed <= 0)) return ST_OK;
+    return error_set(err, ST_ABORT, 0,
+        "topic %s, partition %d: another worker went on from offset %" PRId64 " to %" PRId64,
+        w->partials, shard->partition, shard->committed, at);
+}
+
+static enum status load_snapshot(struct aggregate_stage *s, struct shard *shard, struct error *err)
+{
+    struct worker *w = s->worker;
+    int64_t manifest = shard->metadata.manifest;
+    enum status status = snapshot_read(shard->aggregate, w->observer, w->state, shard->partition,
+        manifest, &shard->snapshot_partials, &shard->snapshot_first, err);
+    if (status != ST_LOST) return status;
+    struct error why = *err;
+    status = check_owner(s, shard, err);
+    if (status != ST_OK) return status;
+    *err = why;
+    return snapshot_missing(w->state, shard->partition, manifest, err);
+}
+
 /*
  * Take a partition over: the state of its newest snapshot, then what was committed since is run
  * again in silence.
@@ -131,8 +163,7 @@ static enum status shard_load(
             from->partition, from->offset, from->metadata);
     }
     if (shard->metadata.manifest >= 0) {
-        enum status status = snapshot_read(shard->aggregate, w->observer, w->state, from->partition,
-            shard->metadata.manifest, &shard->snapshot_partials, &shard->snapshot_first, err);
+        enum status status = load_snapshot(s, shard, err);
         if (status != ST_OK) return status;
         shard->trim = true;
     } else if (w->config->delivery == DELIVERY_AT_LEAST_ONCE) {
@@ -237,24 +268,6 @@ static void on_end(struct aggregate_stage *s, const struct kafka_record *end)
     shard_goes_live(shard);
     shard->position = end->offset;
     shard->changed = true;
-}
-
-/* Whoever took a partition over from us trims it too: what is gone then was aggregated by them. */
-static enum status check_owner(
-    struct aggregate_stage *s, const struct shard *shard, struct error *err)
-{
-    struct worker *w = s->worker;
-    uint32_t count = w->plan->partitions;
-    struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
-    enum status status =
-        kafka_group_committed(w->observer, "aggregate", w->partials, count, committed, err);
-    int64_t at = committed[shard->partition].offset;
-    free(committed);
-    if (status != ST_OK) return err->status = ST_RETRY;
-    if (at == shard->committed || (at < 0 && shard->committed <= 0)) return ST_OK;
-    return error_set(err, ST_ABORT, 0,
-        "topic %s, partition %d: another worker went on from offset %" PRId64 " to %" PRId64,
-        w->partials, shard->partition, shard->committed, at);
 }
 
 /* A batch that is missing means rows that would be wrong: refuse, and say how to go on. */
