@@ -30,7 +30,8 @@ struct shard {
     struct records records; /* said since the last commit */
     int64_t position;       /* next partial to apply */
     int64_t
-        silent_until; /* partials before it were committed by an earlier owner: nothing is said */
+        silent_until;  /* partials before it were committed by an earlier owner: nothing is said */
+    int64_t committed; /* as far as we know */
     int64_t committed_watermark_ns;
     bool committed_ended;
     bool changed;
@@ -103,6 +104,38 @@ static enum status oldest_partial(
     return status;
 }
 
+/* Whoever took a partition over from us trims it too: what is gone then is not missing. */
+static enum status check_owner(
+    struct aggregate_stage *s, const struct shard *shard, struct error *err)
+{
+    struct worker *w = s->worker;
+    uint32_t count = w->plan->partitions;
+    struct kafka_assigned *committed = memory_zeroed(count, sizeof(*committed));
+    enum status status =
+        kafka_group_committed(w->observer, "aggregate", w->partials, count, committed, err);
+    int64_t at = committed[shard->partition].offset;
+    free(committed);
+    if (status != ST_OK) return err->status = ST_RETRY;
+    if (at == shard->committed || (at < 0 && shard->committed <= 0)) return ST_OK;
+    return error_set(err, ST_ABORT, 0,
+        "topic %s, partition %d: another worker went on from offset %" PRId64 " to %" PRId64,
+        w->partials, shard->partition, shard->committed, at);
+}
+
+static enum status load_snapshot(struct aggregate_stage *s, struct shard *shard, struct error *err)
+{
+    struct worker *w = s->worker;
+    int64_t manifest = shard->metadata.manifest;
+    enum status status = snapshot_read(shard->aggregate, w->observer, w->state, shard->partition,
+        manifest, &shard->snapshot_partials, &shard->snapshot_first, err);
+    if (status != ST_LOST) return status;
+    struct error why = *err;
+    status = check_owner(s, shard, err);
+    if (status != ST_OK) return status;
+    *err = why;
+    return snapshot_missing(w->state, shard->partition, manifest, err);
+}
+
 /*
  * Take a partition over: the state of its newest snapshot, then what was committed since is run
  * again in silence.
@@ -111,7 +144,8 @@ static enum status shard_load(
     struct aggregate_stage *s, struct shard *shard, struct kafka_assigned *from, struct error *err)
 {
     struct worker *w = s->worker;
-    *shard = (struct shard){.partition = from->partition, .silent_until = from->offset};
+    *shard = (struct shard){
+        .partition = from->partition, .silent_until = from->offset, .committed = from->offset};
     shard->metadata = (struct aggregate_metadata){-1, WATERMARK_NONE, false};
     shard->committed_watermark_ns = WATERMARK_NONE;
     shard->told.closed_ns = WATERMARK_NONE;
@@ -132,8 +166,7 @@ static enum status shard_load(
             from->partition, from->offset, from->metadata);
     }
     if (shard->metadata.manifest >= 0) {
-        enum status status = snapshot_read(shard->aggregate, w->observer, w->state, from->partition,
-            shard->metadata.manifest, &shard->snapshot_partials, &shard->snapshot_first, err);
+        enum status status = load_snapshot(s, shard, err);
         if (status != ST_OK) return status;
         shard->trim = true;
     } else if (w->config->delivery == DELIVERY_AT_LEAST_ONCE) {
@@ -247,7 +280,11 @@ static enum status on_gone(
     struct worker *w = s->worker;
     char where[TOPIC_BYTES + 16];
     place_name(where, w->partials, gone->partition);
+    const struct shard *shard = shard_of(s, gone->partition);
+    if (shard == NULL) return ST_OK; /* not ours, or not any more */
     if (w->config->delivery == DELIVERY_EXACTLY_ONCE) {
+        enum status ours = check_owner(s, shard, err);
+        if (ours != ST_OK) return ours;
         trouble_begin(TROUBLE_PARTIALS_DELETED, where,
             "partials from offset %" PRId64 " on were deleted before they were aggregated",
             gone->offset);
@@ -479,6 +516,7 @@ static enum status epoch_commit(struct aggregate_stage *s, struct error *err)
         records_reset(&shard->records);
         aggregate_telling(shard->aggregate, &shard->told);
         shard->changed = false;
+        shard->committed = shard->position;
         say_counts(s, shard);
         if (snapshot_first[i] < 0) continue;
         trim(s, shard, snapshot_first[i]);

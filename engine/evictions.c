@@ -25,9 +25,16 @@ static bool has_changed(const struct evictions *evictions, const struct store_pl
            strcmp(evictions->policy, place->policy) != 0;
 }
 
+/* A server that may take all the memory there is, or would rather refuse, throws nothing away now. */
+static bool may_evict(const struct store_place *place)
+{
+    return place->memory_max != 0 && strcmp(place->policy, "noeviction") != 0;
+}
+
 bool evictions_going_on(
     const struct evictions *evictions, const struct store_place *place, int64_t now_ns)
 {
+    if (!may_evict(place)) return false;
     if (evictions->ever == 0 || has_changed(evictions, place)) return false;
     return now_ns - evictions->risen_ns < EVICTIONS_QUIET_NS;
 }

@@ -25,9 +25,9 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
     }
 }
 
-static enum status open_consumer(struct kafka *k, const char *client_id, struct error *err)
+static enum status open_consumer(struct kafka *k, struct error *err)
 {
-    rd_kafka_conf_t *conf = kafka_conf(k->options.config, client_id, err);
+    rd_kafka_conf_t *conf = kafka_conf(k->options.config, k->client_id, err);
     if (conf == NULL) return ST_FATAL;
     char kbytes[16], why[256];
     snprintf(kbytes, sizeof(kbytes), "%u", k->options.queue_kbytes);
@@ -75,16 +75,15 @@ static enum status subscribe(struct kafka *k, struct error *err)
 enum status kafka_open(struct kafka **kafka, const struct kafka_options *options, struct error *err)
 {
     struct kafka *k = memory_zeroed(1, sizeof(*k));
-    char client_id[200];
     k->options = *options;
     k->paused = rd_kafka_topic_partition_list_new(1);
     k->transactional = options->produces && options->config->delivery == DELIVERY_EXACTLY_ONCE;
     snprintf(k->group, sizeof(k->group), "%s-%s", options->config->name, options->stage);
-    snprintf(client_id, sizeof(client_id), "%s-%u", options->instance, options->thread);
+    snprintf(k->client_id, sizeof(k->client_id), "%s-%u", options->instance, options->thread);
 
     enum status status = ST_OK;
-    if (options->produces) status = kafka_open_producer(k, client_id, err);
-    if (status == ST_OK) status = open_consumer(k, client_id, err);
+    if (options->produces) status = kafka_open_producer(k, err);
+    if (status == ST_OK) status = open_consumer(k, err);
     if (status == ST_OK) status = subscribe(k, err);
     if (status != ST_OK) {
         kafka_close(k);

@@ -116,6 +116,11 @@ bool kafka_aside_failed(struct kafka *kafka, const struct error *err);
 enum status kafka_flush(struct kafka *kafka, struct error *err) MUST_USE;
 enum status kafka_commit(struct kafka *kafka, const struct kafka_position *position, size_t count,
     struct error *err) MUST_USE;
+/*
+ * End the transaction without a trace, with a new producer where the old one cannot be trusted.
+ *
+ * returns  ST_OK, begin again; ST_RETRY, there is no producer now: again later; ST_LOST; ST_FATAL
+ */
 enum status kafka_abort(struct kafka *kafka, struct error *err) MUST_USE;
 
 #endif

@@ -15,6 +15,7 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     struct kafka *k = opaque;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         kafka_refusal_answer(message->err, rd_kafka_topic_name(message->rkt));
+        k->fenced = k->fenced || kafka_is_fenced((int)message->err);
         if (k->options.aside != NULL &&
             strcmp(rd_kafka_topic_name(message->rkt), k->options.aside) == 0)
             k->aside_undelivered++;
@@ -28,9 +29,9 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     if (message->_private != NULL) *(int64_t *)message->_private = message->offset;
 }
 
-enum status kafka_open_producer(struct kafka *k, const char *client_id, struct error *err)
+enum status kafka_open_producer(struct kafka *k, struct error *err)
 {
-    rd_kafka_conf_t *conf = kafka_conf(k->options.config, client_id, err);
+    rd_kafka_conf_t *conf = kafka_conf(k->options.config, k->client_id, err);
     if (conf == NULL) return ST_FATAL;
     char id[300], why[256];
     kafka_conf_set(conf, "enable.idempotence", "true");
@@ -67,12 +68,14 @@ void kafka_close_producer(struct kafka *k)
     rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_flush(k->producer, 1000);
     rd_kafka_destroy(k->producer);
+    k->producer = NULL;
 }
 
 enum status kafka_begin(struct kafka *k, struct error *err)
 {
     assert(!k->in_transaction);
     k->undelivered = k->aside_undelivered = k->aside_sent = 0;
+    k->fenced = false;
     if (k->transactional) {
         enum status status =
             kafka_status(rd_kafka_begin_transaction(k->producer), "begin a transaction", err);
@@ -259,8 +262,33 @@ enum status kafka_commit(
     return ST_OK;
 }
 
+/*
+ * A producer whose records were not answered for may have them under way still, and librdkafka may
+ * raise its epoch at a time of its own: were that in the next transaction, its first records were lost
+ * without a word. So it is given up. A new one with the same id ends what the old one left open.
+ */
+static enum status renew_producer(struct kafka *k, struct error *err)
+{
+    kafka_close_producer(k);
+    enum status status = kafka_open_producer(k, err);
+    if (status != ST_OK) kafka_close_producer(k);
+    return status;
+}
+
+static enum status abort_transaction(struct kafka *k, struct error *err)
+{
+    enum status status;
+    int64_t deadline_ns = clock_ns() + KAFKA_ANSWER_MS * NS_PER_MS;
+    do {
+        status = kafka_status(
+            rd_kafka_abort_transaction(k->producer, KAFKA_ANSWER_MS), "abort the transaction", err);
+    } while (status == ST_RETRY && clock_ns() < deadline_ns);
+    return status;
+}
+
 enum status kafka_abort(struct kafka *k, struct error *err)
 {
+    if (k->options.produces && k->producer == NULL) return renew_producer(k, err);
     if (!k->in_transaction) return ST_OK;
     k->in_transaction = false;
     if (!k->transactional) {
@@ -270,11 +298,10 @@ enum status kafka_abort(struct kafka *k, struct error *err)
     }
     rd_kafka_flush(
         k->producer, KAFKA_ANSWER_MS); /* aborting right after producing can be fatal otherwise */
-    enum status status;
-    int64_t deadline_ns = clock_ns() + KAFKA_ANSWER_MS * NS_PER_MS;
-    do {
-        status = kafka_status(
-            rd_kafka_abort_transaction(k->producer, KAFKA_ANSWER_MS), "abort the transaction", err);
-    } while (status == ST_RETRY && clock_ns() < deadline_ns);
-    return status == ST_OK ? ST_OK : ST_LOST;
+    char why[256];
+    bool ours = !k->fenced && rd_kafka_fatal_error(k->producer, why, sizeof(why)) == 0;
+    if (ours && k->undelivered > 0) return renew_producer(k, err);
+    enum status status = abort_transaction(k, err);
+    if (status == ST_OK || status == ST_LOST) return status;
+    return renew_producer(k, err);
 }

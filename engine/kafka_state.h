@@ -16,6 +16,7 @@ enum pending { PENDING_NONE, PENDING_ASSIGN, PENDING_REVOKE, PENDING_LOST };
 struct kafka {
     struct kafka_options options;
     char group[256];
+    char client_id[200];
     rd_kafka_t *consumer, *producer;
     bool transactional;
     bool in_transaction;
@@ -27,11 +28,12 @@ struct kafka {
     rd_kafka_message_t *message;             /* lent out */
     uint64_t undelivered; /* sends that failed since the last commit; producer's thread is ours */
     char failure[256];    /* of the first of them */
+    bool fenced;          /* one of them because another producer has our id */
     uint64_t aside_sent, aside_undelivered; /* to options.aside, since the last begin */
 };
 
 /* returns  ST_OK; ST_RETRY, no answer; ST_FATAL, a wrong setting */
-enum status kafka_open_producer(struct kafka *k, const char *client_id, struct error *err) MUST_USE;
-void kafka_close_producer(struct kafka *k); /* drops what is not delivered */
+enum status kafka_open_producer(struct kafka *k, struct error *err) MUST_USE;
+void kafka_close_producer(struct kafka *k); /* drops what is not delivered; there is none then */
 
 #endif

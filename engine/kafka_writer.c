@@ -339,6 +339,23 @@ static rd_kafka_resp_err_t writer_queue(struct kafka_writer *writer, const char 
     return code;
 }
 
+/*
+ * A topic that is there, but not yet for the broker that was asked last. librdkafka believes that one
+ * for minutes, unless it is asked again.
+ */
+static bool is_new(struct kafka_writer *writer, const char *name, rd_kafka_resp_err_t code)
+{
+    if (code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC && code != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        return false;
+    int32_t partitions = 0;
+    struct error err;
+    for (size_t i = 0; i < writer->topics; i++) {
+        if (strcmp(rd_kafka_topic_name(writer->topic[i]), name) != 0) continue;
+        return topic_look(writer, name, writer->topic[i], &partitions, &err) == ST_OK;
+    }
+    return false; /* nobody has looked for it */
+}
+
 static enum status writer_gave_up(const struct kafka_writer *writer, struct error *err)
 {
     *err = writer->first;
@@ -359,13 +376,16 @@ enum status kafka_writer_send(struct kafka_writer *writer, const char *topic, in
         if (writer->first.status != ST_OK) return writer_gave_up(writer, err);
         rd_kafka_resp_err_t code = writer_queue(writer, topic, partition, key, value, timestamp_ms);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return ST_OK;
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        bool full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+        bool late = deadline_ns != 0 && clock_ns() >= deadline_ns;
+        if (!full && (late || !is_new(writer, topic, code))) {
             return error_set(err, ST_FATAL, (int)code,
                 "kafka: cannot send %zu bytes to topic '%s' partition %d: %s", value.size, topic,
                 (int)partition, rd_kafka_err2str(code));
         }
-        if (deadline_ns == 0) deadline_ns = clock_ns() + FULL_MS_MAX * NS_PER_MS;
-        if (clock_ns() >= deadline_ns) {
+        if (deadline_ns == 0)
+            deadline_ns = clock_ns() + (full ? FULL_MS_MAX : CREATED_TIMEOUT_MS) * NS_PER_MS;
+        if (full && late) {
             return error_set(err, ST_RETRY, (int)code, "kafka: the queue to %s is full: %s",
                 writer->brokers, writer->trouble);
         }

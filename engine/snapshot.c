@@ -221,11 +221,15 @@ enum status snapshot_read(struct aggregate *a, struct kafka_observer *observer, 
         *partials_offset = m.partials_offset;
         *first = m.chunk[0];
     }
-    if (status == ST_LOST) trouble = TROUBLE_SNAPSHOT_MISSING;
-    if (status == ST_LOST || status == ST_FATAL)
-        status = refused(trouble, topic, partition, manifest, err->text, err);
+    if (status == ST_FATAL) status = refused(trouble, topic, partition, manifest, err->text, err);
     free(m.chunk);
     buffer_release(&record);
     buffer_release(&state);
     return status;
+}
+
+enum status snapshot_missing(
+    const char *topic, int32_t partition, int64_t manifest, struct error *err)
+{
+    return refused(TROUBLE_SNAPSHOT_MISSING, topic, partition, manifest, err->text, err);
 }

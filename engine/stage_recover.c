@@ -80,12 +80,14 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
     if (*kafka == NULL) return;
     bool waits = status == ST_RETRY; /* for a broker or a right, not for a rival */
     if (status != ST_LOST) status = kafka_abort(*kafka, err);
-    if (status == ST_LOST && waits) {
-        kafka_close(*kafka);
-        *kafka = NULL;
-    } else if (status == ST_LOST) {
+    if (status == ST_OK) {
+        kafka_rewind(*kafka);
+    } else if (status == ST_FATAL) {
+        worker_fail(worker, err);
+    } else if (status == ST_LOST && !waits) {
         recover_lost(worker, kafka, fencing, stage, err);
     } else {
-        kafka_rewind(*kafka);
+        kafka_close(*kafka);
+        *kafka = NULL;
     }
 }

@@ -59,3 +59,17 @@ enum status kafka_offsets_at(struct kafka_observer *o, const char *topic, uint32
     }
     return status;
 }
+
+enum status kafka_group_committed(struct kafka_observer *o, const char *stage, const char *topic,
+    uint32_t count, struct kafka_assigned *committed, struct error *err)
+{
+    (void)o, (void)stage, (void)topic;
+    enum status status = answer(err);
+    for (uint32_t p = 0; p < count && status == ST_OK; p++) {
+        if (world.part[p].pending != NULL)
+            return error_set(err, ST_RETRY, 0, "simulated: a transaction is not over");
+        committed[p] =
+            (struct kafka_assigned){.partition = (int32_t)p, .offset = world.part[p].committed};
+    }
+    return status;
+}

@@ -33,12 +33,12 @@ static struct bench_span span_make(
     uint64_t fresh = random_once_in(random, 40) ? 100 + world.epoch / 16 : 0;
     snprintf(service, NAME_BYTES, "s%u", (unsigned)random_below(random, services));
     snprintf(operation, NAME_BYTES, "op%u", (unsigned)(fresh + random_below(random, operations)));
-    return (struct bench_span){.service = service,
-        .operation = operation,
-        .kind = (uint8_t)random_below(random, KIND_COUNT),
-        .end_ns = span_end(random, record_ns),
-        .duration_ns = (int64_t)random_lognormal_ns(random, 30e6, 0.9),
-        .failed = random_once_in(random, 8)};
+    struct bench_span span = {.service = service, .operation = operation};
+    span.kind = (uint8_t)random_below(random, KIND_COUNT);
+    span.end_ns = span_end(random, record_ns);
+    span.duration_ns = (int64_t)random_lognormal_ns(random, 30e6, 0.9);
+    span.failed = random_once_in(random, 8);
+    return span;
 }
 
 static void record_make(struct source_worker *worker)

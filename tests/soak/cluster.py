@@ -162,18 +162,62 @@ class Cluster:
             self.network.close()
 
 
-def find_coordinator(broker, key, transaction):
-    name = key.encode()
-    body = struct.pack(">hhih", 10, 1, 7, -1) + struct.pack(">h", len(name)) + name
-    body += struct.pack(">b", 1 if transaction else 0)
-    with socket.create_connection((broker.host, broker.port), 5) as s:
+def text(words):
+    raw = words.encode()
+    return struct.pack(">h", len(raw)) + raw
+
+
+def ask(host, port, body):
+    with socket.create_connection((host, port), 5) as s:
         s.settimeout(5)
         s.sendall(struct.pack(">i", len(body)) + body)
         size = struct.unpack(">i", receive(s, 4))[0]
-        answer = receive(s, size)
+        return receive(s, size)
+
+
+def knows_topic(host, port, topic):
+    """Whether a broker has heard of a topic and all its leaders: Metadata v1."""
+    answer = ask(host, port, struct.pack(">hhihi", 3, 1, 7, -1, 1) + text(topic))
+    at = 4
+
+    def number(kind, size):
+        nonlocal at
+        at += size
+        return struct.unpack(kind, answer[at - size:at])[0]
+
+    def skip(bytes_):
+        nonlocal at
+        at += bytes_
+
+    def skip_text():
+        skip(max(number(">h", 2), 0))
+
+    for _ in range(number(">i", 4)):  # brokers: id, host, port, rack
+        number(">i", 4)
+        skip_text()
+        number(">i", 4)
+        skip_text()
+    number(">i", 4)  # controller
+    number(">i", 4)  # topics: one
+    if number(">h", 2) != 0:
+        return False
+    skip_text()
+    number(">b", 1)
+    for _ in range(number(">i", 4)):  # partitions: error, id, leader, replicas, in sync
+        error, _, leader = number(">h", 2), number(">i", 4), number(">i", 4)
+        skip(4 * number(">i", 4))
+        skip(4 * number(">i", 4))
+        if error != 0 or leader < 0:
+            return False
+    return True
+
+
+def find_coordinator(broker, key, transaction):
+    answer = ask(broker.host, broker.port, struct.pack(">hhih", 10, 1, 7, -1) + text(key)
+                 + struct.pack(">b", 1 if transaction else 0))
     # correlation id, throttle time, error code, error message, node id
-    text = struct.unpack(">h", answer[10:12])[0]
-    at = 12 + max(text, 0)
+    message = struct.unpack(">h", answer[10:12])[0]
+    at = 12 + max(message, 0)
     return struct.unpack(">i", answer[at:at + 4])[0]
 
 

@@ -316,16 +316,16 @@ LIVE_S = 20
 
 @kind("a worker's clock is a minute fast", live=True)
 def fast_worker(round_):
-    round_.feed("--partitions", "6", "--duration", f"{LIVE_S}s", "--rate", "2")
+    round_.feed("6", "--duration", f"{LIVE_S}s", "--rate", "2")
     round_.start([{"WEIR_CLOCK_AHEAD_MS": "60000"}, {}])
     round_.struck()
 
 
 @kind("a producer is an hour ahead", live=True)
 def fast_producer(round_):
-    round_.feed("--partitions", "6", "--duration", f"{LIVE_S}s", "--rate", "2")
+    round_.feed("6", "--duration", f"{LIVE_S}s", "--rate", "2")
     time.sleep(1)
-    round_.feed("--partitions", "6", "--duration", "5s",
+    round_.feed("6", "--duration", "5s",
                 environment={"WEIR_CLOCK_AHEAD_MS": "3600000"})
     round_.until_ms = 0  # its spans are counted when they came, whenever that was
     round_.start()
@@ -336,10 +336,10 @@ def fast_producer(round_):
 def idle_partitions(round_):
     """Five of eight partitions have spans, then nothing for a while, then some more."""
     tools, source = round_.tools, f"{round_.name}-source"
-    tools.generate(source, "--partitions", "6", "--no-live", "--since", "90s", "--seed",
-                   str(round_.rng.randrange(1 << 30))).wait(timeout=60)
+    tools.made(tools.generate(source, "6", "--no-live", "--since", "90s", "--seed",
+                              str(round_.rng.randrange(1 << 30))), 60)
     now_ms = int(time.time() * 1000)
-    tools.need("create", "--topic", round_.topic, "--partitions", "8")
+    tools.create(round_.topic, "8")
     tools.need("copy", "--topic", source, "--into", round_.topic, "--partitions", "5", "--from", "0",
                "--to", str(now_ms - 40000))
     round_.start()
@@ -351,8 +351,9 @@ def idle_partitions(round_):
 
 
 def an_hour_of_history(round_):
-    round_.tools.generate(round_.topic, "--partitions", "6", "--no-live", "--since", "70m", "--rate",
-                          "0.1", "--seed", str(round_.rng.randrange(1 << 30))).wait(timeout=60)
+    tools = round_.tools
+    tools.made(tools.generate(round_.topic, "6", "--no-live", "--since", "70m", "--rate", "0.1", "--seed",
+                              str(round_.rng.randrange(1 << 30))), 60)
 
 
 @kind("a partition lags by an hour", live=True, begin=an_hour_of_history)
@@ -369,7 +370,7 @@ def lagging_partition(cluster, rounds, rng):
 
 
 def at_the_end(round_):
-    round_.feed("--partitions", "6", "--duration", "40s")
+    round_.feed("6", "--duration", "40s")
     at_work(round_)
 
 
@@ -380,12 +381,12 @@ def leader_lost_at_end(cluster, rounds, rng):
 
 @kind("partitions are added", live=True)
 def partitions_added(round_):
-    round_.feed("--partitions", "3", "--duration", f"{LIVE_S}s")
+    round_.feed("3", "--duration", f"{LIVE_S}s")
     round_.start()
     round_.wait_for_rows()
     round_.struck()
     round_.tools.need("grow", "--topic", round_.topic, "--partitions", "6")
-    round_.feed("--partitions", "6", "--duration", f"{LIVE_S}s")
+    round_.feed("6", "--duration", f"{LIVE_S}s")
 
 
 # --- several at once ---------------------------------------------------------------------------------

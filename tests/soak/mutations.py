@@ -29,7 +29,7 @@ MUTATIONS = [
     ("the clock in the offset metadata", "engine/sources.c",
      "source_clock_read(&source->clock, &partitions, bytes_of(from->metadata))",
      'source_clock_read(&source->clock, &partitions, bytes_of(""))',
-     ["kill at random", "rebalance storm"]),
+     ["combine's transaction aborted", "kill at combine.committed"]),
     ("the silent re-run", "engine/aggregate_stage.c",
      "shard->records.silent = record->offset < shard->silent_until;",
      "shard->records.silent = false;",

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import store
+from cluster import knows_topic, wait_until
 
 ROUND_S = 240  # a run that is not over by then is stuck
-STILL_S = 120  # and so is one whose rows do not move for that long: no fault holds them up so far
+STILL_S = 120  # where a difference is looked for, so is one whose rows do not move for that long
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
         "rules=[{name: slow, when: p95 > 30ms, for: 20s}]",
-        "start=earliest", "partitions=4", "epoch=100ms", "snapshot=2s", "max_ahead=1m"]
+        "start=earliest", "partitions=4", "epoch=100ms", "snapshot=2s"]
 ORACLE_PLAN = ("--pane 10s --lateness 30s --skew 5s --allowed-lateness 5m --window 1m/10s --window 5m/30s "
                "--window 1h/5m --history 10s --history 1m --quantiles 50 --quantiles 95 --quantiles 99 "
                "--threshold 50ms --threshold 250ms --threshold 1s").split()
@@ -44,11 +45,40 @@ class Tools:
             raise RuntimeError(f"weir_oracle {command}: {said}")
         return said
 
-    def generate(self, topic, *options, environment=None):
-        return subprocess.Popen(
-            [self.weir, "generate", "--brokers", self.brokers, "--topic", topic, *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, env={**os.environ, **(environment or {})})
+    def create(self, topic, partitions):
+        """Brokers that were just away may not take it at once, and each hears of it by itself."""
+        wait_until(lambda: self.oracle("create", "--topic", topic, "--partitions", partitions)[0] == 0, 60,
+                   f"brokers that take topic {topic}")
+        wait_until(lambda: all(self.is_known(place, topic) for place in self.brokers.split(",")), 30,
+                   f"brokers that know topic {topic}")
+
+    @staticmethod
+    def is_known(place, topic):
+        host, port = place.rsplit(":", 1)
+        try:
+            return knows_topic(host, int(port), topic)
+        except OSError:
+            return True  # a broker that is away is asked by nobody
+
+    def generate(self, topic, partitions, *options, environment=None):
+        """Spans into a topic, made where it is not there yet; its log is at the process' `log`."""
+        self.create(topic, partitions)
+        log = self.work / f"{topic}.{time.monotonic_ns()}.generate.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "wb") as out:
+            process = subprocess.Popen(
+                [self.weir, "generate", "--brokers", self.brokers, "--topic", topic, *options],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, **(environment or {})})
+        process.log = log
+        return process
+
+    @staticmethod
+    def made(process, seconds):
+        """Wait for the end of generate: no round is judged by spans that were never sent."""
+        if process.wait(timeout=seconds) != 0:
+            raise RuntimeError(f"weir generate: {process.log.read_text(errors='replace')[-1000:]}")
+        process.log.unlink()
 
 
 class Worker:
@@ -124,6 +154,7 @@ class Worker:
 
 class Round:
     live = False
+    still_s = ROUND_S
 
     def __init__(self, tools, cluster, redis, rng, name, history):
         self.tools, self.cluster, self.redis, self.rng, self.name = tools, cluster, redis, rng, name
@@ -138,12 +169,14 @@ class Round:
         self.strikes = []
         self.closers = []  # called at the end, for what a fault started
         self.threads = {}
+        # Partitions that are far apart show what belongs to one of them and not to all.
+        self.max_ahead = "1m" if self.live else rng.choice(["1m", "30m"])
         self.spans = 0
 
     # --- workers --------------------------------------------------------------------------------
 
     def settings(self):
-        return [*PLAN, "time=records", "lateness=30s"]
+        return [*PLAN, "time=records", "lateness=30s", f"max_ahead={self.max_ahead}"]
 
     def command(self, number):
         words = [self.tools.weir, "run", "--brokers", self.tools.brokers, "--topic", self.topic,
@@ -215,8 +248,8 @@ class Round:
             moved = max([begin, *(times[-1] for times in list(self.changes.values()))])
             if now > begin + ROUND_S:
                 raise Difference(f"stuck: {len(self.working())} workers not done after {ROUND_S} s")
-            if now > moved + STILL_S:
-                raise Difference(f"stuck: no partition of rows moved for {STILL_S} s")
+            if now > moved + self.still_s:
+                raise Difference(f"stuck: no partition of rows moved for {self.still_s} s")
             time.sleep(0.1)
         if not any(w.finished for w in self.workers):
             raise Difference("no worker reached the end")
@@ -265,15 +298,16 @@ class LiveRound(Round):
         self.sources = []
 
     def settings(self):
-        return [*PLAN, "time=live", "lateness=5s"]
+        return [*PLAN, "time=live", "lateness=5s", f"max_ahead={self.max_ahead}"]
 
-    def feed(self, *options, environment=None):
-        self.sources.append(self.tools.generate(self.topic, "--seed", str(self.rng.randrange(1 << 30)),
-                                                *options, environment=environment))
+    def feed(self, partitions, *options, environment=None):
+        self.sources.append(self.tools.generate(self.topic, partitions, "--seed",
+                                                str(self.rng.randrange(1 << 30)), *options,
+                                                environment=environment))
 
     def wait_for_end(self):
         for source in self.sources:
-            source.wait(timeout=ROUND_S)
+            self.tools.made(source, ROUND_S)
         end = time.monotonic() + ROUND_S
         quiet_ms = time.time() * 1000 + 30000  # and stays so, when all clocks have passed the last span
         if self.until_ms is None:

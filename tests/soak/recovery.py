@@ -21,10 +21,11 @@ import time
 from pathlib import Path
 
 import store
-from cluster import Cluster, wait_until
+from cluster import Cluster
 from pipeline import LiveRound, Tools
 
-SETTLE_S = 25  # between two faults, so that one does not count for the next
+WATCH_S = 25  # after a fault, for the partition that stands still longest
+SETTLE_S = 10  # between two faults, so that one does not count for the next
 
 
 class Live(LiveRound):
@@ -46,12 +47,10 @@ class Bench:
     def start(self):
         self.cluster.start()
         self.pair.start()
-        wait_until(lambda: self.tools.oracle("create", "--topic", "spans", "--partitions", "6")[0] == 0, 60,
-                   "brokers that take a topic")
         self.round = Live(self.tools, self.cluster, self.pair.primary, random.Random(1), "recovery", "spans")
         self.round.redis = self.pair
         self.round.url = self.pair.url
-        self.round.feed("--names", str(self.options.series), "--rate", str(self.options.rate))
+        self.round.feed("6", "--names", str(self.options.series), "--rate", str(self.options.rate))
         self.round.start()
         time.sleep(self.options.warm_s)
 
@@ -63,13 +62,13 @@ class Bench:
         while time.monotonic() < end:
             fresh = [any(t > at + 0.2 for t in times) for times in list(self.round.changes.values())]
             time.sleep(0.1)
-            if all(fresh) and time.monotonic() > at + 30:
+            if all(fresh) and time.monotonic() > at + WATCH_S:
                 break
         if back is not None:
             back()
         gaps = [later - max(sooner, at)
                 for times in list(self.round.changes.values())
-                for sooner, later in zip(times, times[1:]) if later > at and sooner < at + 30]
+                for sooner, later in zip(times, times[1:]) if later > at and sooner < at + WATCH_S]
         return max(gaps, default=float("nan"))
 
     # --- faults ---------------------------------------------------------------------------------
@@ -89,9 +88,9 @@ class Bench:
     def redis_failover(self):
         return self.pair.fail_over()
 
-    def measure(self, name, strike):
+    def measure(self, name, strike, times):
         seconds = []
-        for _ in range(self.options.times):
+        for _ in range(times):
             seconds.append(self.stands_still(strike))
             print(f"{name}: {seconds[-1]:.1f} s", flush=True)
             time.sleep(SETTLE_S)
@@ -130,7 +129,8 @@ def main():
         bench.start()
         for name, strike in FAULTS.items():
             if options.fault is None or name in options.fault:
-                lines.append(bench.measure(name, lambda s=strike: s(bench)))
+                times = 3 if strike is Bench.nothing else options.times
+                lines.append(bench.measure(name, lambda s=strike: s(bench), times))
     finally:
         bench.close()
     print("\n".join(lines))

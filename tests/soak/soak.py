@@ -23,15 +23,16 @@ import traceback
 from pathlib import Path
 
 import store
-from cluster import Cluster, wait_until
+from cluster import Cluster
 from faults import KINDS
-from pipeline import Difference, LiveRound, Round, Tools
+from pipeline import STILL_S, Difference, LiveRound, Round, Tools
 
 HISTORIES = [  # what batch rounds read; made once
     ["--since", "15m", "--late", "3%", "--out-of-order", "5%", "--rate", "0.5"],
     ["--since", "15m", "--late", "5%", "--skewed", "3%", "--rate", "0.4"],
     ["--since", "25m", "--out-of-order", "10%", "--bad-ids", "1%", "--rate", "0.2"],
 ]
+ATTEMPTS = 4  # at one round, while the fault comes when it is already over
 SHORT = ["kill at combine.offsets", "kill at aggregate.sent", "kill at snapshot.manifest",
          "kill at sink.applied", "zombie", "rebalance storm", "a broker dies",
          "Redis killed, back with older data", "a worker's clock is a minute fast"]
@@ -56,12 +57,8 @@ class Soak:
         self.cluster.start()
         for number, options in enumerate(HISTORIES):
             topic = f"history{number}"
-            wait_until(lambda t=topic: self.tools.oracle("create", "--topic", t, "--partitions", "6")[0] == 0,
-                       60, f"brokers that take topic {topic}")
-            made = self.tools.generate(topic, "--no-live", "--seed", str(self.options.seed + number),
-                                       *options).wait(timeout=120)
-            if made != 0:
-                raise RuntimeError("weir generate failed")
+            self.tools.made(self.tools.generate(topic, "6", "--no-live", "--seed",
+                                                str(self.options.seed + number), *options), 120)
 
     # --- rounds ---------------------------------------------------------------------------------
 
@@ -89,8 +86,10 @@ class Soak:
         return self.options.seed * 1000 + number
 
     def attempt(self, what, number, redis, strike):
-        """One round of a lane: disturb it, wait for its end, compare."""
+        """One round of a lane: disturb it, wait for its end, compare. False: the fault came too late."""
         round_ = self.round(what, number, redis)
+        if self.options.first:
+            round_.still_s = STILL_S
         self.active.add(round_)
         difference, begin = None, time.monotonic()
         try:
@@ -110,8 +109,9 @@ class Soak:
             print(f"     {what.name}: over before the fault came, not counted; seed {self.seed(number)}",
                   flush=True)
             shutil.rmtree(round_.dir, ignore_errors=True)
-            return
+            return False
         self.note(what, round_, self.seed(number), difference, time.monotonic() - begin)
+        return True
 
     def each_its_own(self, kinds):
         """Lanes take one kind after the other, each disturbing only itself."""
@@ -121,10 +121,14 @@ class Soak:
             while True:
                 with self.lock:
                     what = left.pop(0) if left else None
-                numbers = self.numbers(1) if what else []
-                if not numbers:
+                if what is None:
                     return
-                self.attempt(what, numbers[0], redis, what.strike)
+                for _ in range(ATTEMPTS):
+                    numbers = self.numbers(1)
+                    if not numbers:
+                        return
+                    if self.attempt(what, numbers[0], redis, what.strike):
+                        break
 
         self.lanes(lane, self.redises)
 

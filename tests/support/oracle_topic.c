@@ -127,7 +127,9 @@ static void done_check(rd_kafka_queue_t *queue, const char *doing, const char *t
     if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR)
         die("%s %s: %s", doing, topic, rd_kafka_event_error_string(event));
     const rd_kafka_topic_result_t *result = only_result(event, &count);
-    if (rd_kafka_topic_result_error(result) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    rd_kafka_resp_err_t code = rd_kafka_topic_result_error(result);
+    /* An answer may have been lost, and asking again is what one does then. */
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         die("%s %s: %s", doing, topic, rd_kafka_err2str(rd_kafka_topic_result_error(result)));
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);

@@ -83,6 +83,18 @@ static void a_store_that_never_threw_anything_away_is_not_going_on(void **unused
     assert_false(evictions_going_on(&e, &p, S));
 }
 
+/* Mutation: taking what was thrown away before we looked for a reason to leave rows out. */
+static void a_store_without_a_limit_is_not_going_on(void **unused)
+{
+    (void)unused;
+    struct evictions e = {0};
+    struct store_place p = place_of(500, 0, "allkeys-lru");
+    evictions_look(&e, &p, S);
+    assert_false(evictions_going_on(&e, &p, 2 * S));
+    p = place_of(500, 100, "noeviction");
+    assert_false(evictions_going_on(&e, &p, 3 * S));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +103,7 @@ int main(void)
         cmocka_unit_test(after_a_rest_it_is_refilled_but_not_again_for_a_while),
         cmocka_unit_test(more_memory_or_another_policy_is_reason_to_refill_at_once),
         cmocka_unit_test(a_store_that_never_threw_anything_away_is_not_going_on),
+        cmocka_unit_test(a_store_without_a_limit_is_not_going_on),
     };
     return cmocka_run_group_tests_name("evictions", tests, NULL, NULL);
 }
