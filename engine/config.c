@@ -7,6 +7,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/memory.h"
 #include "engine/base/secret.h"
+#include "engine/base/zone.h"
 #include "engine/config_receivers.h"
 #include "engine/config_shapes.h"
 
@@ -26,7 +27,7 @@ struct config_memory {
 static const struct {
     const char *name, *fallback;
 } operator_fallbacks[] = {
-    {"zscore", "[{column: latency_p95_ms}, {column: error_ratio}, {column: rate_per_s}]"},
+    {"anomaly", "[{of: errors}, {of: latency}, {of: spans}]"},
 };
 
 static const char *operator_fallback(const char *name)
@@ -134,6 +135,13 @@ static enum status settings_choose(
     return ST_OK;
 }
 
+static enum status zone_choose(struct config *config, struct error *err)
+{
+    struct error why;
+    if (zone_load(config->time_zone, &config->zone, &why) == ST_OK) return ST_OK;
+    return config_error(config, "time_zone", err, "%s", why.text);
+}
+
 static enum status shapes_read(struct config *config, struct error *err)
 {
     struct config_memory *m = config->memory_owner;
@@ -162,6 +170,7 @@ static enum status fill(struct config *config, const char *origin, struct bytes 
     if (status == ST_OK) status = options_choose(m->option, root, m->chosen, err);
     if (status == ST_OK) status = settings_choose(m, settings, err);
     if (status == ST_OK) status = options_fill(m->option, config, NULL, m->chosen, &m->pool, err);
+    if (status == ST_OK) status = zone_choose(config, err);
     if (status == ST_OK) status = shapes_read(config, err);
     if (status == ST_OK) status = config_check(config, err);
     if (status == ST_OK) config->path = named;
@@ -300,5 +309,6 @@ void config_release(struct config *config)
 {
     if (config->memory_owner != NULL) pool_release(&config->memory_owner->pool);
     free(config->memory_owner);
+    zone_free(config->zone);
     *config = (struct config){0};
 }

@@ -98,6 +98,8 @@ struct config {
 
     int64_t
         score_ns; /* width of the slices that anomalies are scored on: a resolution of `history` */
+    const char *time_zone;
+    struct zone *zone; /* that one, loaded; the config's own */
 
     const char *trace_link; /* as engine/base/trace_link.h has it; "": none */
 

@@ -56,6 +56,9 @@ const struct option config_options[] = {
     KEY("score_every", DURATION, score_ns, "1m",
         "width of the windows that anomalies are scored on: a resolution of `history`"),
 
+    KEY("time_zone", TEXT, time_zone, "UTC",
+        "whose hours people live by: what is usual depends on the hour and on the weekday"),
+
     KEY("trace_link", TEXT, trace_link, "",
         "where a trace can be looked at: a URL with {trace_id} in it; empty: no links"),
 

@@ -192,6 +192,7 @@ static enum status operators_init(struct plan *plan, const struct config *config
         .sketch_scale = plan->measuring.scale,
         .thresholds = plan->measuring.thresholds,
         .threshold_ns = plan->measuring.threshold_ns,
+        .zone = config->zone,
     };
     for (size_t i = 0; i < config->operator_count; i++) {
         enum status status = operator_prepare(&config->operators[i], &context, err);

@@ -14,7 +14,7 @@
  */
 enum { KEYS_FIXED = 3 };
 static const char *const keys[] = {"time", "lateness", "max_ahead", "quantiles", "provisional",
-    "limits.series", "limits.series_per_service", "limits.series_idle", "limits.provisional_rows"};
+    "score_every", "time_zone", "limits.series", "limits.series_per_service", "limits.series_idle", "limits.provisional_rows"};
 
 bool settings_have(const char *key)
 {

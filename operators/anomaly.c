@@ -25,6 +25,7 @@
  * While a series is silent its throughput goes on being scored, for SILENT_WINDOWS at most; then nothing
  * is said until it has spans again, when an episode that was on is over.
  */
+#include "engine/base/hash.h"
 #include "operators/alarm.h"
 #include "operators/glob.h"
 #include "operators/operator.h"
@@ -163,6 +164,16 @@ static enum status anomaly_prepare(
     return anomaly_claim(a, context->columns, err);
 }
 
+/* What was learned stays what it is, however much of it is asked for and of whom. */
+static uint64_t anomaly_meaning(const void *self)
+{
+    const struct anomaly *a = self;
+    uint64_t hash = hash_mix(hash_stable(bytes_of(a->of)), (uint64_t)a->direction);
+    hash = hash_mix(hash, (uint64_t)a->context.window_ns);
+    hash = hash_mix(hash, a->context.sketch_scale);
+    return hash_mix(hash, hash_stable(bytes_of(zone_name(a->context.zone))));
+}
+
 static bool anomaly_concerns(const void *self, struct bytes series)
 {
     const struct anomaly *a = self;
@@ -270,6 +281,7 @@ const struct window_operator window_operator_anomaly = {
     .options = anomaly_options,
     .self_bytes = sizeof(struct anomaly),
     .prepare = anomaly_prepare,
+    .meaning = anomaly_meaning,
     .concerns = anomaly_concerns,
     .state_bytes = anomaly_state_bytes,
     .step = anomaly_step,

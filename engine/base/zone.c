@@ -41,6 +41,7 @@ struct rule {
 };
 
 struct zone {
+    char name[ZONE_NAME_MAX + 1];
     struct rule rule;
     int32_t first_s; /* offset before the first transition */
     uint32_t transitions;
@@ -324,11 +325,13 @@ enum status zone_read(struct bytes file, const char *name, struct zone **zone, s
     struct reading r = {.name = name, .at = file.data, .end = file.data + file.size, .err = err};
     struct zone *loaded = NULL;
     enum status status = zone_fill(&r, &loaded);
-    if (status == ST_OK)
-        *zone = loaded;
-    else
+    if (status != ST_OK) {
         free(loaded);
-    return status;
+        return status;
+    }
+    snprintf(loaded->name, sizeof(loaded->name), "%s", name);
+    *zone = loaded;
+    return ST_OK;
 }
 
 static bool is_name(const char *name)
@@ -364,6 +367,7 @@ enum status zone_load(const char *name, struct zone **zone, struct error *err)
 {
     if (strcmp(name, "UTC") == 0) {
         *zone = memory_zeroed(1, sizeof(**zone));
+        snprintf((*zone)->name, sizeof((*zone)->name), "%s", name);
         return ST_OK;
     }
     if (!is_name(name)) {
@@ -376,6 +380,11 @@ enum status zone_load(const char *name, struct zone **zone, struct error *err)
     if (status == ST_OK) status = zone_read((struct bytes){content, size}, name, zone, err);
     free(content);
     return status;
+}
+
+const char *zone_name(const struct zone *zone)
+{
+    return zone == NULL ? "UTC" : zone->name;
 }
 
 void zone_free(struct zone *zone)

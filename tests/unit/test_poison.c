@@ -9,10 +9,16 @@
 #include "engine/cmd/sheet.h"
 #include "engine/config.h"
 #include "engine/dead_letter.h"
+#include "engine/fleet.h"
 #include "engine/metrics.h"
+#include "engine/notify_queue.h"
+#include "operators/expression.h"
 #include "schemas/decoder.h"
 #include "schemas/mask.h"
 #include "schemas/series_name.h"
+#include "sinks/notice.h"
+#include "sinks/notifier.h"
+#include "sinks/redis_alerts.h"
 #include "sinks/row_json.h"
 
 #include <setjmp.h>
@@ -164,6 +170,18 @@ static const struct {
     LIMIT(LOG_LINE_BYTES_MAX),
     LIMIT(NODE_INPUT_BYTES_MAX),
     LIMIT(NODE_DEPTH_MAX),
+    LIMIT(EXPRESSION_BYTES_MAX),
+    LIMIT(EXPRESSION_NODES_MAX),
+    LIMIT(EXPRESSION_DEPTH_MAX),
+    LIMIT(FLEET_PENDING_MAX),
+    LIMIT(INCIDENT_MEMBERS_MAX),
+    LIMIT(RECEIVERS_MAX),
+    LIMIT(NOTIFIER_PLACES_MAX),
+    LIMIT(NOTIFY_PLACES_MAX),
+    LIMIT(NOTIFY_QUEUE_MAX),
+    LIMIT(ALERTS_LOOK_MAX),
+    LIMIT(NOTICE_MEMBER_BYTES_MAX),
+    LIMIT(NOTICE_LABELS_MAX),
 };
 enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 

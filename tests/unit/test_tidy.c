@@ -44,6 +44,7 @@ static const struct {
     {"<librdkafka/", "engine/kafka*"},
     {"<hiredis/", "sinks/redis*"},
     {"<microhttpd.h", "engine/http*"},
+    {"<curl/", "sinks/http_post*"},
 };
 
 static const char *const banned[] = {"strcpy(", "strcat(", "sprintf(", "vsprintf(", "strtok(",
