@@ -9,6 +9,7 @@
  */
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/fleet.h"
 #include "engine/kafka.h"
 #include "tests/simulator/world.h"
 
@@ -39,6 +40,7 @@ struct kafka {
     uint32_t turn;
     bool in_transaction;
     struct sent sent[PARTITIONS_MAX];
+    struct sent told; /* into partials, of all partitions */
     struct promise *delivery;
     size_t deliveries;
 };
@@ -49,6 +51,8 @@ static void transaction_forget(struct kafka *k)
         buffer_reset(&k->sent[p].bytes);
         k->sent[p].count = 0;
     }
+    buffer_reset(&k->told.bytes);
+    k->told.count = 0;
     k->deliveries = 0;
 }
 
@@ -74,6 +78,8 @@ static void handle_free(size_t slot)
         buffer_release(&k->sent[p].bytes);
         free(k->sent[p].place);
     }
+    buffer_release(&k->told.bytes);
+    free(k->told.place);
     free(k->delivery);
     free(k);
     world.handle[slot] = NULL;
@@ -367,7 +373,8 @@ enum status kafka_send(struct kafka *k, const char *topic, int32_t partition, st
     if (fault_strikes(FAULT_ABORT) && random_once_in(&world.random, 512))
         return failed(err, ST_ABORT, "not sent");
     if (!is_state) {
-        sent_add(&k->sent[partition], key, value);
+        bool tells = strcmp(topic, k->owner->worker.partials) == 0;
+        sent_add(tells ? &k->told : &k->sent[partition], key, value);
         return ST_OK;
     }
     struct fake_log *log = &world.part[partition].state;
@@ -406,14 +413,27 @@ static enum status offsets_send(
     return ST_OK;
 }
 
+/* What partitions told is in the log of the one that decides. */
+static void told_append(const struct sent *told)
+{
+    struct fake_log *log = &world.part[FLEET_PARTITION].partials;
+    const uint8_t *at = told->bytes.data;
+    for (size_t i = 0; i < told->count; i++) {
+        fake_log_append(log, (struct bytes){at + told->place[i].key, told->place[i].value});
+        at += told->place[i].key + told->place[i].value;
+    }
+    if (told->count != 0) log->end++; /* the marker */
+}
+
 static void transaction_apply(struct kafka *k, const struct kafka_position *position, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct part *part = &world.part[position[i].partition];
-        judge_commit(
-            part, &k->sent[position[i].partition], position[i].offset, position[i].metadata);
+        struct said said = {&k->sent[position[i].partition], &k->told};
+        judge_commit(part, &said, position[i].offset, position[i].metadata);
         part->state.end++; /* the marker */
     }
+    told_append(&k->told);
     transaction_end(k);
     transaction_forget(k);
     world.totals.commits++;

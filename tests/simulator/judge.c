@@ -96,6 +96,54 @@ static void rows_compare(const struct part *part, const struct sent *sent, int64
     world.totals.rows += most;
 }
 
+/* All that one partition told in a transaction, as if in one piece; false: it told nothing. */
+static bool told_gather(const struct part *part, const struct sent *told,
+    struct partial_telling *last, struct buffer *alerts)
+{
+    const uint8_t *at = told->bytes.data;
+    bool any = false;
+    for (size_t i = 0; i < told->count; i++) {
+        struct partial_header header;
+        struct partial_item item;
+        struct wire parts;
+        struct error err;
+        struct bytes value = {at + told->place[i].key, told->place[i].value};
+        at += told->place[i].key + told->place[i].value;
+        if (partial_open(value, &header, &parts, &err) != ST_OK ||
+            partial_next(&parts, &item) != PARTIAL_TELLING) {
+            world_fail("partition %d: what goes to partials is no telling", number_of(part));
+            return false;
+        }
+        if (item.telling.partition != (uint32_t)number_of(part)) continue;
+        buffer_append(alerts, item.telling.alerts.data, item.telling.alerts.size);
+        *last = item.telling;
+        any = true;
+    }
+    return any;
+}
+
+/* Nothing may be told only where nothing is to be: no alert, and no pane that was not told of. */
+static void told_compare(struct part *part, const struct sent *told, const struct records *records)
+{
+    struct partial_telling said, wanted;
+    struct buffer alerts = {0};
+    bool any = told_gather(part, told, &said, &alerts);
+    aggregate_telling(part->reference, &wanted);
+    bool due = records->told.size != 0 || wanted.closed_ns != part->told_ns ||
+               wanted.ended != part->told_ended;
+    bool same = any ? bytes_equal(buffer_bytes(&alerts), buffer_bytes(&records->told)) &&
+                          said.closed_ns == wanted.closed_ns && said.ended == wanted.ended
+                    : !due;
+    if (!same) {
+        world_fail("partition %d, the commit up to %" PRId64 ": told %zu bytes of alerts, the "
+                   "reference %zu",
+            number_of(part), part->reference_position, alerts.size, records->told.size);
+    }
+    part->told_ns = wanted.closed_ns;
+    part->told_ended = wanted.ended;
+    buffer_release(&alerts);
+}
+
 /* Which field of the Snapshot a byte is in: its number, and the how manieth of that number it is. */
 static void state_differs(const struct part *part, struct bytes saved, struct bytes wanted)
 {
@@ -182,7 +230,7 @@ static void metadata_compare(struct part *part, const char *text)
 }
 
 void judge_commit(
-    struct part *part, const struct sent *sent, int64_t position, const char *metadata)
+    struct part *part, const struct said *said, int64_t position, const char *metadata)
 {
     struct records records = {0};
     if (world.failed) return;
@@ -190,7 +238,8 @@ void judge_commit(
         world_fail("partition %d: the commit up to %" PRId64 " follows one up to %" PRId64,
             number_of(part), position, part->reference_position);
     } else if (reference_follow(part, position, &records)) {
-        rows_compare(part, sent, position, &records);
+        rows_compare(part, said->rows, position, &records);
+        if (!world.failed) told_compare(part, said->told, &records);
         if (!world.failed) metadata_compare(part, metadata);
     }
     records_release(&records);

@@ -205,11 +205,18 @@ static void plan_open(struct random *random)
 {
     static const char *const windows[] = {
         "[4s, 12s, 1m]", "[3s, 9s]", "[1m]", "[2s, 10s, 20s, 1m]"};
-    static const char *const operators[] = {"",
+    static const char *const operators[] = {"anomaly: []\n",
+        "anomaly: []\n"
         "zscore: [{column: error_ratio, history: 8, warmup: 3}]\n"
         "rules: [{name: slow, when: p95 > 60ms, keep_firing_for: 2s},\n"
         "        {name: failing, when: 'error_ratio[1m] > 20%', for: 3s},\n"
-        "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n"};
+        "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n",
+        "anomaly: [{of: errors, warmup: 30}, {of: latency, warmup: 30}, {of: spans, warmup: 30},\n"
+        "          {of: error_ratio, warmup: 30}]\n"
+        "slos: [{name: good, objective: 90%, min_bad: 2, min_spans: 1}]\n"
+        "rules: [{name: slow, when: p95 > 60ms, together: true},\n"
+        "        {name: odd, when: anomaly(errors) >= notice or anomaly(latency) >= notice,\n"
+        "         together: true}]\n"};
     static const char *const history[] = {"[{resolution: pane, retain: 1h}]",
         "[{resolution: pane, retain: 1h, sketches: true}, {resolution: 6s, retain: 1h}]",
         "[{resolution: 6s, retain: 1h}]"};
@@ -220,12 +227,13 @@ static void plan_open(struct random *random)
     struct buffer yaml = {0};
     uint64_t partitions = 1 + random_below(random, PARTITIONS_MAX);
     uint64_t w = random_below(random, 4);
-    bool scored = random_coin(random) && w != 1;
+    uint64_t operating = w == 1 ? 2 * random_below(random, 2) : random_below(random, 3);
     buffer_print(&yaml, "pane: 1s\nskew: 1s\npartitions: %u\nwindows: %s\n%s", (unsigned)partitions,
-        windows[w], operators[scored]);
+        windows[w], operators[operating]);
     buffer_print(&yaml, "lateness: %us\n", (unsigned)random_below(random, 5));
     buffer_print(&yaml, "allowed_lateness: %s\n", random_coin(random) ? "10s" : "1m");
-    buffer_print(&yaml, "history: %s\n", history[random_below(random, 3)]);
+    uint64_t h = random_below(random, 3);
+    buffer_print(&yaml, "history: %s\nscore_every: %s\n", history[h], h == 0 ? "1s" : "6s");
     buffer_print(&yaml, "views: %s\n", views[random_below(random, 3)]);
     buffer_print(&yaml, "apdex: 50ms\nthresholds: [20ms, 80ms]\n");
     buffer_print(&yaml, "epoch: %ums\n", 20U << random_below(random, 5));
@@ -281,6 +289,7 @@ static void round_open(const struct round_options *options)
         struct part *part = &world.part[p];
         part->committed = -1;
         part->manifest = -1;
+        part->told_ns = WATERMARK_NONE;
         part->reference = aggregate_new(&world.bench.plan, p);
     }
     source_open();

@@ -70,6 +70,11 @@ struct sent {
     size_t count, capacity;
 };
 
+/* What a transaction said of one partition: its rows, and what all partitions told. */
+struct said {
+    const struct sent *rows, *told;
+};
+
 /* One partition of partials, and of rows and state. */
 struct part {
     struct fake_log partials, state;
@@ -81,6 +86,8 @@ struct part {
     /* The uninterrupted owner, led along by what is committed. */
     struct aggregate *reference;
     int64_t reference_position;
+    int64_t told_ns; /* as of the newest commit */
+    bool told_ended;
     int64_t manifest;     /* newest that was compared */
     uint64_t lost, twice; /* source offsets, as the faults made them */
 };
@@ -178,7 +185,7 @@ void source_close(void);
 
 /* judge.c: compare what a transaction commits with the reference. */
 void judge_commit(
-    struct part *part, const struct sent *sent, int64_t position, const char *metadata);
+    struct part *part, const struct said *said, int64_t position, const char *metadata);
 void judge_end(void);
 void judge_audit_said(void);
 
