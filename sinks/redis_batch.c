@@ -6,6 +6,7 @@
 #include "sinks/redis_key.h"
 #include "sinks/row_compact.h"
 #include "sinks/row_json.h"
+#include "sinks/row_scores.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -92,20 +93,19 @@ static struct duration_text now_field(const struct redis_batch *batch, const str
     return width_ns(row) == batch->config->pane_ns ? duration_print(width_ns(row)) : none;
 }
 
-static bool put_now(
-    struct redis_batch *batch, const struct store_batch *records, const struct output *output)
+static bool put_now(struct redis_batch *batch, const struct store_batch *records,
+    const struct output *output, const char *field)
 {
     const struct row *row = &output->row;
-    struct duration_text field = now_field(batch, row);
     int64_t keep_ms = NOW_WIDTHS * (width_ns(row) / NS_PER_MS) + NOW_MS_MORE;
     int64_t left_ms = rest_ms(records, row->sent_ms, keep_ms);
-    if (field.text[0] == '\0' || left_ms == 0) return false;
+    if (field[0] == '\0' || left_ms == 0) return false;
 
     redis_key(&batch->key, batch->config->prefix, "now", row->series);
     buffer_reset(&batch->value);
     row_json(output, records->now_ms, &batch->value);
     begin(batch, 5, "NEWER");
-    redis_link_text(batch->link, field.text);
+    redis_link_text(batch->link, field);
     redis_link_number(batch->link, row->end_ns / NS_PER_MS);
     redis_link_bytes(batch->link, buffer_bytes(&batch->value));
     put_keep(batch, left_ms);
@@ -120,6 +120,17 @@ static void put_bucket(struct redis_batch *batch, const char *kind, const struct
         &batch->key, batch->config->prefix, kind, width_ns(row), row->series, bucket_ms);
     put_field(batch, row->end_ns / NS_PER_MS, value);
     put_keep(batch, left_ms);
+}
+
+/* For a graph of each signal: what it was expected to be, and how far it was from that. */
+static void put_scores(struct redis_batch *batch, const struct output *output, int64_t left_ms)
+{
+    struct bytes signal;
+    for (uint32_t at = 0; row_scores_next(output, &at, &signal, &batch->value);) {
+        char kind[sizeof("scores:") + COLUMN_NAME_BYTES];
+        snprintf(kind, sizeof(kind), "scores:%.*s", (int)signal.size, (const char *)signal.data);
+        put_bucket(batch, kind, &output->row, buffer_bytes(&batch->value), left_ms);
+    }
 }
 
 static bool put_history(
@@ -142,6 +153,7 @@ static bool put_history(
     put_bucket(batch, "history", row, buffer_bytes(&batch->value), left_ms);
     if (history->sketches && row->sketch.size != 0)
         put_bucket(batch, "sketch", row, row->sketch, left_ms);
+    put_scores(batch, output, left_ms);
     return true;
 }
 
@@ -279,7 +291,9 @@ void redis_batch_put(
         }
         /* What was provisional long ago is final further on in the log. */
         if (records->refill && row->status == ROW_PROVISIONAL) continue;
-        bool shown = !is_superseded(batch, records, i) && put_now(batch, records, output);
+        bool shown = !is_superseded(batch, records, i) &&
+                     put_now(batch, records, output, now_field(batch, row).text);
+        if (row_scores_any(output)) shown = put_now(batch, records, output, "scores") || shown;
         bool kept = put_history(batch, records, output);
         if ((!shown && !kept) || is_indexed_by(row, last)) continue;
         put_indexes(batch, records, row);

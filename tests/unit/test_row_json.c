@@ -2,6 +2,7 @@
  * Rows as people read them: JSON that parses, numbers that come back, history rows that fit.
  */
 #include "sinks/row_compact.h"
+#include "sinks/row_scores.h"
 #include "sinks/row_json.h"
 #include "tests/support/random.h"
 #include "tests/support/sample_output.h"
@@ -229,6 +230,37 @@ static void a_history_row_reads_as_documented(void **unused)
     buffer_release(&out);
 }
 
+static void scores_of_a_slice_read_as_documented(void **unused)
+{
+    (void)unused;
+    struct output output = sample_row("service=a", 0, 60000, 120);
+    struct buffer out = {0};
+    struct bytes signal;
+    uint32_t at = 0;
+    sample_number(&output, "rate_per_s_z", 9);
+    assert_false(row_scores_any(&output));
+    assert_false(row_scores_next(&output, &at, &signal, &out));
+
+    output.columns--;
+    sample_number(&output, "errors_z", -4.125);
+    sample_number(&output, "errors_expected", 123456);
+    sample_number(&output, "errors_low", 0.00012345);
+    sample_number(&output, "errors_high", -1e-300);
+    sample_number(&output, "errors_level", 2);
+    sample_number(&output, "errors_windows_needed", 60);
+    sample_number(&output, "spans_expected", 7);
+    assert_true(row_scores_any(&output));
+    at = 0;
+    assert_true(row_scores_next(&output, &at, &signal, &out));
+    assert_true(bytes_are(signal, "errors"));
+    assert_true(bytes_are(buffer_bytes(&out), "-4.12,1.235e+05,0.0001235,-1e-300,2"));
+    assert_true(row_scores_next(&output, &at, &signal, &out));
+    assert_true(bytes_are(signal, "spans"));
+    assert_true(bytes_are(buffer_bytes(&out), ",7,,,"));
+    assert_false(row_scores_next(&output, &at, &signal, &out));
+    buffer_release(&out);
+}
+
 /* A number as latencies and scores may be: over many orders of magnitude, now and then none. */
 static double random_number(struct random *random)
 {
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(any_bytes_as_text_are_json),
         cmocka_unit_test(an_alert_parses_with_every_member),
         cmocka_unit_test(a_history_row_reads_as_documented),
+        cmocka_unit_test(scores_of_a_slice_read_as_documented),
         cmocka_unit_test(a_history_row_fits_and_comes_back),
         cmocka_unit_test(the_longest_counts_are_exact_and_the_rest_gives_way),
         cmocka_unit_test(what_is_no_history_row_is_refused),
