@@ -375,9 +375,9 @@ static void row_print(const char *key, const Weir__Row *row)
 
 static void alert_print(const Weir__Alert *a)
 {
-    printf("alert %020" PRId64 " %s %s %d %s %s %s %a %" PRId64 " %s %s\n", a->at_ns, a->series,
-        a->rule, (int)a->state, a->id, a->severity, a->condition, a->value, a->since_ns, a->labels,
-        a->annotations);
+    printf("%s %020" PRId64 " %s %s %d %s %s %s %a %" PRId64 " %s %s\n",
+        a->changed ? "change" : "alert", a->at_ns, a->series, a->rule, (int)a->state, a->id,
+        a->severity, a->condition, a->value, a->since_ns, a->labels, a->annotations);
 }
 
 static int by_alert(const void *left, const void *right)
