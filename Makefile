@@ -13,7 +13,7 @@ TEST_BUILD = -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_FLAGS_RELWITHDEBINFO='-
 # ctest keeps to itself what a test that was skipped said.
 TEST_LOG = build/test/tests/Testing/Temporary/LastTest.log
 
-.PHONY: help build demo test soak-ready soak mutations recovery verify coverage bench day format install clean
+.PHONY: help build demo test soak-ready soak mutations recovery calibrate verify coverage bench day format install clean
 
 help:
 	@echo 'make build     the program: build/release/weir'
@@ -25,6 +25,7 @@ help:
 	@echo '               (MINUTES=30 make soak; SEED=n begins with that seed)'
 	@echo 'make mutations takes each safeguard away and sees that the faults find it out (about 15 minutes)'
 	@echo 'make recovery  from a fault to fresh rows at default settings with 10 000 series (about 20 minutes)'
+	@echo 'make calibrate how often the scores cry where nothing is wrong, and how soon they find what is'
 	@echo 'make verify    clang, sanitizers, fuzzers and the real servers under them (at most 60 minutes)'
 	@echo 'make coverage  how many lines the tests run, per folder (TESTS=^unit/ make coverage: by those tests)'
 	@echo 'make bench     speed in memory and from a real broker'
@@ -67,6 +68,12 @@ mutations: soak-ready
 
 recovery: soak-ready
 	@/usr/bin/python3 tests/soak/recovery.py build/test
+
+calibrate:
+	@$(PACKAGES) test
+	cmake -B build/test $(TEST_BUILD)
+	cmake --build build/test -j$(JOBS) --target weir_calibrate
+	build/test/tests/weir_calibrate --full --to build/calibration.md; code=$$?; cat build/calibration.md; exit $$code
 
 verify:
 	@$(PACKAGES) verify
