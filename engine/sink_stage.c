@@ -44,6 +44,7 @@ struct feed {
     size_t count;
     bool paused;
     bool from_start; /* what is read next is the start of its log */
+    bool skipped;    /* rows before those that are read now are not in the store */
     bool at_end;     /* the partition has nothing more for now */
     bool refilling;  /* the store may say so, by us or a former owner, until it is told otherwise */
 };
@@ -197,6 +198,7 @@ static enum status feed_place(
                 "partition=%d from=%" PRId64, feed->partition, feed->committed);
         }
         feed->position = feed->refill_until = feed->committed;
+        feed->skipped = true;
         return ST_OK;
     }
     feed->from_start = feed->applied < 0;
@@ -556,6 +558,8 @@ static enum status verify(struct sink_stage *s, struct error *err)
                 feed->partition, place.applied, feed->applied);
         }
         if (status != ST_OK) return status;
+        if (feed->skipped && place.applied < 0)
+            place.evicted = place.evicted_ever == 0 ? 1 : place.evicted_ever;
         if (place.evicted > worst.evicted) worst = place;
         drained = drained && feed->at_end && feed->count == 0;
     }

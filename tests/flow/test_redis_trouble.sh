@@ -83,3 +83,16 @@ redis CONFIG SET maxmemory 0 maxmemory-policy noeviction
 wait "$pid" || fail "$name ended with exit code $?"
 check_rows "$name" "$topic"
 check_redis "$name"
+
+# Its place is thrown away too when all has been read, and no new row will come: a worker that finds that waits as well.
+redis CONFIG SET maxmemory-policy allkeys-lru maxmemory $((empty + (full - empty) * 3 / 4))
+redis DEL "$name:applied"
+worker "$name" "$topic" "$name-again" --set max_ahead=1m --set http.listen=127.0.0.1:"$port"
+pid=$WORKER
+sink_at_end() { grep -q 'does not keep what it is given' "$WORK/$name-again.log"; }
+servers_wait 60 "$pid" sink_at_end || fail "the log of a worker without new rows says nothing of evictions"
+sleep 3
+kill -0 "$pid" || fail "the worker left though Redis holds nothing"
+redis CONFIG SET maxmemory 0 maxmemory-policy noeviction
+wait "$pid" || fail "$name ended with exit code $?"
+check_redis "$name"

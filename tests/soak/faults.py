@@ -219,6 +219,7 @@ def redis_emptied(round_):
     pause_then(round_)
     for _ in range(round_.rng.randint(1, 3)):
         round_.redis.call("FLUSHALL")
+        round_.lost()
         round_.struck()
         time.sleep(2 * round_.rng.random())
 
@@ -227,6 +228,7 @@ def redis_emptied(round_):
 def redis_killed(round_):
     pause_then(round_)
     round_.redis.kill()
+    round_.lost()
     round_.struck()
     time.sleep(3 * round_.rng.random())
     round_.redis.start()
@@ -239,6 +241,7 @@ def redis_older(round_):
     round_.redis.call("SAVE")
     time.sleep(0.5 + round_.rng.random())
     round_.redis.kill()
+    round_.lost()
     round_.struck()
     round_.redis.start()
     (round_.redis.dir / "dump.rdb").unlink(missing_ok=True)
@@ -306,7 +309,7 @@ def redis_fails_over(round_):
         mend = pair.fail_over(behind_s=1 + 2 * round_.rng.random())
         round_.struck()
         mend()
-    round_.add_worker()  # what was lost after the others had ended is for the next to fill
+        round_.lost()
 
 
 # --- clocks, in live mode ----------------------------------------------------------------------------
@@ -413,10 +416,12 @@ def one_leaves(round_):
 
 def store_emptied(round_):
     round_.redis.call("FLUSHALL")
+    round_.lost()
 
 
 def store_killed(round_):
     round_.redis.kill()
+    round_.lost()
     time.sleep(round_.rng.random())
     round_.redis.start()
 

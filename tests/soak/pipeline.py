@@ -11,6 +11,7 @@ import store
 from cluster import knows_topic, wait_until
 
 ROUND_S = 240  # a run that is not over by then is stuck
+LAST_LOOK_S = 15  # before its end, at most, a worker has seen for the last time what Redis holds
 STILL_S = 120  # where a difference is looked for, so is one whose rows do not move for that long
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
@@ -95,6 +96,7 @@ class Worker:
         self.finished = False  # reached the end
         self.leaving = False   # was asked to go, or is not to come back
         self.left = False
+        self.ended_at = 0.0
         self.log = round_.dir / f"worker{number}.log"
         self.start()
         self.thread = threading.Thread(target=self.watch, daemon=True)
@@ -120,6 +122,7 @@ class Worker:
                 time.sleep(0.05)
                 continue
             if code == 0 or self.leaving:
+                self.ended_at = time.monotonic()
                 self.finished = code == 0 and not self.leaving
                 self.left = True
                 return
@@ -167,6 +170,7 @@ class Round:
         self.applied = {}
         self.changes = {}  # by partition of rows: when its place in Redis moved on
         self.strikes = []
+        self.lost_at = 0.0  # when Redis lost something
         self.closers = []  # called at the end, for what a fault started
         self.threads = {}
         # Partitions that are far apart show what belongs to one of them and not to all.
@@ -228,6 +232,10 @@ class Round:
         """A fault is there: what it holds up is read off the rows afterwards."""
         self.strikes.append(time.monotonic())
 
+    def lost(self):
+        """Redis has lost something of what it held."""
+        self.lost_at = time.monotonic()
+
     def standstills(self):
         """For each fault, the longest that any partition of rows stood still in the 40 s after it."""
         longest = []
@@ -242,6 +250,12 @@ class Round:
     # --- the end --------------------------------------------------------------------------------
 
     def wait_for_end(self):
+        self.wait_for_workers()
+        if self.lost_at > max(w.ended_at for w in self.workers) - LAST_LOOK_S:
+            self.add_worker()  # what was lost when the others had looked is for the next to fill
+            self.wait_for_workers()
+
+    def wait_for_workers(self):
         begin = time.monotonic()
         while self.working():
             now = time.monotonic()
