@@ -142,6 +142,26 @@ static enum status zone_choose(struct config *config, struct error *err)
     return config_error(config, "time_zone", err, "%s", why.text);
 }
 
+/* Not said otherwise: a minute, or the resolution of `history` that is nearest above it, or the coarsest. */
+static void score_choose(struct config *config)
+{
+    if (config_given(config, "score_every")) return;
+    int64_t usual_ns = config->score_ns, finest_ns = INT64_MAX, coarsest_ns = 0;
+    for (size_t i = 0; i < config->histories; i++) {
+        int64_t ns = config->history[i].resolution_ns;
+        if (ns >= usual_ns && ns < finest_ns) finest_ns = ns;
+        if (ns > coarsest_ns) coarsest_ns = ns;
+    }
+    if (config->histories != 0) config->score_ns = coarsest_ns < usual_ns ? coarsest_ns : finest_ns;
+}
+
+/* Without a history nothing can be scored; who asked for scores is told. */
+static bool is_read(const struct config *config, const char *operators)
+{
+    bool scores = strcmp(operators, "anomaly") == 0;
+    return !scores || config->histories != 0 || config_given(config, operators);
+}
+
 static enum status shapes_read(struct config *config, struct error *err)
 {
     struct config_memory *m = config->memory_owner;
@@ -149,12 +169,14 @@ static enum status shapes_read(struct config *config, struct error *err)
     if (status == ST_OK) status = config_read_views(config, chosen_for(m, "views"), err);
     if (status == ST_OK)
         status = config_read_history(config, chosen_for(m, "history"), &m->pool, err);
+    if (status == ST_OK) score_choose(config);
     if (status == ST_OK)
         status = config_read_kafka(config, chosen_for(m, "kafka"), &m->kafka, &m->pool, err);
     if (status == ST_OK)
         status = config_read_receivers(config, chosen_for(m, "notify.receivers"), &m->pool, err);
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
         if (status != ST_OK) break;
+        if (!is_read(config, (*op)->name)) continue;
         status = config_read_operators(config, *op, chosen_for(m, (*op)->name), &m->pool, err);
     }
     return status;

@@ -84,9 +84,7 @@ static void gather(const struct option *option, void *opaque)
 {
     struct comparing *c = opaque;
     if (!may_change(option->key)) return;
-    buffer_print(&c->text, "%s: ", option->key);
-    config_write_value(c->fresh, option->key, &c->text);
-    buffer_print(&c->text, "\n");
+    settings_write_one(c->fresh, option->key, &c->text);
     c->changed = c->changed || !config_same(c->now, c->fresh, option);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/settings.h"
 
+#include "engine/base/duration.h"
 #include "engine/base/memory.h"
 #include "schemas/partial.h"
 
@@ -14,17 +15,31 @@
  */
 enum { KEYS_FIXED = 3 };
 static const char *const keys[] = {"time", "lateness", "max_ahead", "quantiles", "provisional",
-    "score_every", "time_zone", "limits.series", "limits.series_per_service", "limits.series_idle", "limits.provisional_rows"};
+    "score_every", "time_zone", "limits.series", "limits.series_per_service", "limits.series_idle",
+    "limits.provisional_rows"};
+
+static bool has_operator(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->operator_count; i++) {
+        if (strcmp(config->operators[i].operator_->name, name) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_operator(const char *key)
+{
+    for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
+        if (strcmp((*op)->name, key) == 0) return true;
+    }
+    return false;
+}
 
 bool settings_have(const char *key)
 {
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (strcmp(keys[i], key) == 0) return true;
     }
-    for (const struct window_operator *const *op = window_operators; *op != NULL; op++) {
-        if (strcmp((*op)->name, key) == 0) return true;
-    }
-    return false;
+    return is_operator(key);
 }
 
 bool settings_fixed(const char *key)
@@ -35,19 +50,24 @@ bool settings_fixed(const char *key)
     return false;
 }
 
-static void write_one(const struct config *config, const char *key, struct buffer *out)
+void settings_write_one(const struct config *config, const char *key, struct buffer *out)
 {
     buffer_print(out, "%s: ", key);
-    config_write_value(config, key, out);
+    if (strcmp(key, "score_every") == 0)
+        buffer_print(out, "%s", duration_print(config->score_ns).text);
+    else if (is_operator(key) && !has_operator(config, key))
+        buffer_print(out, "[]");
+    else
+        config_write_value(config, key, out);
     buffer_print(out, "\n");
 }
 
 void settings_write(const struct config *config, struct buffer *out)
 {
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        write_one(config, keys[i], out);
+        settings_write_one(config, keys[i], out);
     for (const struct window_operator *const *op = window_operators; *op != NULL; op++)
-        write_one(config, (*op)->name, out);
+        settings_write_one(config, (*op)->name, out);
 }
 
 enum status settings_read(

@@ -23,7 +23,12 @@ bool settings_have(const char *key);
 /* Whether it is told with them, but cannot change while a worker runs. */
 bool settings_fixed(const char *key);
 
-/* Append all of them as YAML, one key a line. */
+/*
+ * Append `key` as YAML, a line. What follows from other keys unless it is given is written as it is in
+ * force: who reads the line takes it for given.
+ */
+void settings_write_one(const struct config *config, const char *key, struct buffer *out);
+/* Append all of them, one key a line. */
 void settings_write(const struct config *config, struct buffer *out);
 
 /*

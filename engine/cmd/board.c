@@ -91,9 +91,9 @@ static double quantile_in(const struct board *board, const json_t *row, size_t q
     return number_in(row, column);
 }
 
-static double farthest_score(json_t *row)
+/* The score farthest from zero: of `z`, and of those in the row. */
+static double farthest_score(double z, json_t *row)
 {
-    double z = NAN;
     const char *column;
     json_t *value;
     json_object_foreach(row, column, value)
@@ -147,7 +147,7 @@ static void find_newest(struct board *board)
     }
 }
 
-/* The rows `from` up to `to` are of one series: a line if one of them is shown, with the pane's score. */
+/* The rows `from` up to `to` are of one series: a line if one of them is shown, with its newest scores. */
 static void add_series(struct board *board, size_t from, size_t to, int64_t width_ms)
 {
     struct duration_text pane = duration_print(board->about.pane_ns);
@@ -156,11 +156,12 @@ static void add_series(struct board *board, size_t from, size_t to, int64_t widt
     for (size_t i = from; i < to; i++) {
         const struct read_item *item = &board->now.item[i];
         bool shown = is_field(item, board->window.text);
-        if (!shown && !is_field(item, pane.text)) continue;
+        bool scored = is_field(item, pane.text) || is_field(item, "scores");
+        if (!shown && !scored) continue;
         json_t *row = json_of(item);
         if (row == NULL) continue;
         bool stale = end_ms_of(row) + STALE_WIDTHS * width_ms < board->newest_ms;
-        if (!stale && is_field(item, pane.text)) z = farthest_score(row);
+        if (!stale && scored) z = farthest_score(z, row);
         if (!stale && shown) add_line(board, item, row);
         json_decref(row);
     }

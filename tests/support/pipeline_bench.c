@@ -2,6 +2,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "engine/fleet.h"
 #include "schemas/otlp_write.h"
 
 #include <inttypes.h>
@@ -140,6 +141,21 @@ void bench_apply(struct aggregate *a, const struct bench_log *log, uint32_t part
         if (aggregate_apply(a, bench_log_get(log, i), records, &err) != ST_OK)
             fail_msg("partial %zu: %s", i, err.text);
     }
+}
+
+void bench_tell(const struct bench_plan *bench, const struct aggregate *from,
+    const struct records *records, struct bench_log *log)
+{
+    struct partial_telling telling;
+    struct partial_header header = {
+        .plan = bench->plan.fingerprint, .sent_ms = aggregate_sent_ms(from)};
+    struct buffer partial = {0};
+    aggregate_telling(from, &telling);
+    telling.alerts = buffer_bytes(&records->told);
+    partial_put_header(&partial, &header);
+    partial_put_telling(&partial, &telling);
+    bench_log_add(log, FLEET_PARTITION, buffer_bytes(&partial));
+    buffer_release(&partial);
 }
 
 static void line_row(struct buffer *line, const struct output *out)

@@ -76,6 +76,10 @@ void bench_flush(struct bench_worker *worker, int64_t sent_ms, struct bench_log 
 void bench_apply(struct aggregate *a, const struct bench_log *log, uint32_t partition, size_t from,
     struct records *records);
 
+/* What a partition tells the one that looks at all series, as its worker would send it, is added to `log`. */
+void bench_tell(const struct bench_plan *bench, const struct aggregate *from,
+    const struct records *records, struct bench_log *log);
+
 /* What the records say, a line each but for the clocks of the pipeline. */
 struct bench_lines {
     char **line;

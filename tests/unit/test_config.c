@@ -1,6 +1,7 @@
 /* The config: its defaults, its file and its command line, and what each refusal says. */
 #include "engine/base/buffer.h"
 #include "engine/base/clock.h"
+#include "engine/base/zone.h"
 #include "engine/config.h"
 
 #include <setjmp.h>
@@ -49,7 +50,9 @@ static void the_defaults_are_usable(void **unused)
     assert_int_equal(c.history[1].resolution_ns, 60 * NS_PER_S);
     assert_true(c.history[1].sketches);
     assert_int_equal(c.operator_count, 3);
-    assert_string_equal(c.operators[0].operator_->name, "zscore");
+    assert_string_equal(c.operators[0].operator_->name, "anomaly");
+    assert_int_equal(c.score_ns, 60 * NS_PER_S);
+    assert_string_equal(zone_name(c.zone), "UTC");
     assert_int_equal(c.kafka_settings, 0);
     assert_false(config_given(&c, "pane"));
     config_release(&c);
@@ -277,12 +280,43 @@ static void operators_keep_the_order_of_the_file_zscore_first(void **unused)
     (void)unused;
     struct config c;
     load_text(&c, "rules:\n  - {name: r, when: errors_z > 3}\n"
-                  "zscore: [{column: errors}, {column: spans}]\n");
+                  "anomaly: []\nzscore: [{column: errors}, {column: spans}]\n");
     assert_int_equal(c.operator_count, 3);
     assert_string_equal(c.operators[0].operator_->name, "zscore");
-    assert_int_equal(c.operators[1].written->line, 3);
+    assert_int_equal(c.operators[1].written->line, 4);
     assert_string_equal(c.operators[2].operator_->name, "rules");
     config_release(&c);
+}
+
+static void scores_follow_the_history_unless_told(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *yaml;
+        int64_t score_s;
+        size_t operators;
+    } cases[] = {
+        {"pane: 1s\n", 60, 3},
+        {"history: [{resolution: 10s, retain: 1h}]\n", 10, 3},
+        {"history: [{resolution: 10s, retain: 1h}, {resolution: 30s, retain: 1h}]\n", 30, 3},
+        {"history: [{resolution: 1h, retain: 1d}, {resolution: 2m, retain: 1h}]\n", 120, 3},
+        {"history: [{resolution: 10s, retain: 1h}]\nscore_every: 1m\n", 60, 3},
+        {"history: []\n", 60, 0},
+        {"history: []\nanomaly: [{of: errors}]\n", 60, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct config c;
+        load_text(&c, cases[i].yaml);
+        assert_int_equal(c.score_ns, cases[i].score_s * NS_PER_S);
+        assert_int_equal(c.operator_count, cases[i].operators);
+        config_release(&c);
+    }
+    struct config c;
+    struct error err;
+    assert_int_equal(config_load_bytes(
+                         &c, "c.yaml", bytes_of("pane: 1s\ntime_zone: Nowhere/Land\n"), NULL, &err),
+        ST_FATAL);
+    assert_non_null(strstr(err.text, "c.yaml:2:12: time_zone: time zone: /usr/share/zoneinfo/"));
 }
 
 static void a_pane_of_a_minute_has_one_default_history(void **unused)
@@ -538,6 +572,7 @@ int main(void)
         cmocka_unit_test(kafka_settings_pass_through_with_secrets_from_the_environment),
         cmocka_unit_test(kafka_settings_of_the_command_line_go_beside_and_before_the_files),
         cmocka_unit_test(operators_keep_the_order_of_the_file_zscore_first),
+        cmocka_unit_test(scores_follow_the_history_unless_told),
         cmocka_unit_test(a_pane_of_a_minute_has_one_default_history),
         cmocka_unit_test(every_refusal_says_where_and_what_would_be_right),
         cmocka_unit_test(a_bad_setting_says_that_it_is_from_the_command_line),

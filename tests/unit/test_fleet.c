@@ -112,7 +112,7 @@ static void what_fires_along_one_path_is_one_alert_the_cause_first(void **unused
     (void)unused;
     static const struct word payment = {PAYMENT, ALERT_FIRING, 120, 2.1, 280, 7};
     static const struct word checkout = {CHECKOUT, ALERT_FIRING, 120, 1.5, 330, 7};
-    static const struct word frontend = {FRONTEND, ALERT_FIRING, 120, 2.0, 90, 7};
+    static const struct word frontend = {FRONTEND, ALERT_FIRING, 120, 1.9, 90, 7};
     static const struct word email = {EMAIL, ALERT_FIRING, 120, 3.0, 90, 9};
     struct fleet *fleet = fleet_new(PARTITIONS);
     tell(fleet, 0, 120, &checkout, 1);

@@ -199,9 +199,9 @@ static void an_operator_over_an_unknown_column_is_refused_where_it_stands(void *
     assert_int_equal(planned_try(&p, "zscore:\n  - column: error_ratoi\n", &err), ST_FATAL);
     assert_ptr_equal(strstr(err.text, "c.yaml:2:5: zscore: no column is called"), err.text);
     planned_release(&p);
-    assert_int_equal(planned_try(&p, "quantiles: [0.5]", &err), ST_FATAL);
-    assert_non_null(strstr(err.text, "built-in default: zscore: no column is called"));
-    assert_non_null(strstr(err.text, "`zscore: []` does without this default."));
+    assert_int_equal(planned_try(&p, "zscore: [{column: errors}]", &err), ST_FATAL);
+    assert_non_null(strstr(err.text, "built-in default: anomaly: there is a column errors_z"));
+    assert_non_null(strstr(err.text, "`anomaly: []` does without this default."));
     planned_release(&p);
 }
 

@@ -130,6 +130,12 @@ static void fill_newest(void *self, int64_t *applied)
         sample_alert("beef", SERIES, ALERT_FIRING),
         sample_alert("beef", SERIES, ALERT_RESOLVED),
     };
+    sample_number(&outputs[6], "latency_z", 1.5);
+    sample_number(&outputs[6], "latency_expected", 20);
+    sample_number(&outputs[6], "latency_low", 16);
+    sample_number(&outputs[6], "latency_high", 25);
+    sample_number(&outputs[6], "latency_level", 0);
+    sample_number(&outputs[6], "latency_windows_needed", 60);
     static const int rolling[] = {0, 1, 3, 4, 5};
     for (size_t i = 0; i < sizeof(rolling) / sizeof(rolling[0]); i++)
         outputs[rolling[i]].row.rolling = true;

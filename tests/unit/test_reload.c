@@ -62,7 +62,7 @@ static void what_may_change_does_and_the_rest_stays(void **unused)
     assert_int_equal(now->limits.series, 20);
     assert_int_equal(now->limits.message_bytes, 2 << 20);
     assert_int_equal(now->log.level, 0);
-    assert_int_equal(now->operator_count, 1);
+    assert_int_equal(now->operator_count, 4); /* three that score */
     assert_true(now->quantiles.number[0] == 0.9);
     assert_int_equal(now->pane_ns, f.config.pane_ns);
     assert_int_equal(now->lateness_ns, f.config.lateness_ns);

@@ -244,7 +244,7 @@ static void scores_of_a_slice_read_as_documented(void **unused)
     output.columns--;
     sample_number(&output, "errors_z", -4.125);
     sample_number(&output, "errors_expected", 123456);
-    sample_number(&output, "errors_low", 0.00012345);
+    sample_number(&output, "errors_low", 0.00012346);
     sample_number(&output, "errors_high", -1e-300);
     sample_number(&output, "errors_level", 2);
     sample_number(&output, "errors_windows_needed", 60);
