@@ -213,7 +213,7 @@ static void plan_open(struct random *random)
         "        {name: gone, when: 'absent[5s]', annotations: {summary: '{{ series }}'}}]\n",
         "anomaly: [{of: errors, warmup: 30}, {of: latency, warmup: 30}, {of: spans, warmup: 30},\n"
         "          {of: error_ratio, warmup: 30}]\n"
-        "slos: [{name: good, objective: 90%, min_bad: 2, min_spans: 1}]\n"
+        "slos: [{name: good, match: {}, objective: 99%, min_bad: 2, min_spans: 1}]\n"
         "rules: [{name: slow, when: p95 > 60ms, together: true},\n"
         "        {name: odd, when: anomaly(errors) >= notice or anomaly(latency) >= notice,\n"
         "         together: true}]\n"};
