@@ -314,7 +314,7 @@ static void an_alert_is_active_until_it_is_resolved(void **unused)
     assert_int_equal(events->elements, 2);
     const redisReply *first = events->element[0]->element[1];
     const redisReply *second = events->element[1]->element[1];
-    assert_int_equal(first->elements, 22);
+    assert_int_equal(first->elements, 28);
     assert_string_equal(first->element[0]->str, "id");
     assert_string_equal(first->element[1]->str, "f00d");
     assert_string_equal(first->element[7]->str, "firing");
@@ -324,9 +324,13 @@ static void an_alert_is_active_until_it_is_resolved(void **unused)
     assert_string_equal(first->element[14]->str, "labels");
     assert_string_equal(first->element[15]->str, "{\"alertname\":\"slow\",\"severity\":\"page\"}");
     assert_string_equal(first->element[17]->str, "{\"summary\":\"p99 is 751ms\"}");
-    assert_string_equal(first->element[21]->str, "1714564830000");
-    assert_int_equal(second->elements, 24);
-    assert_string_equal(second->element[22]->str, "refilled");
+    assert_string_equal(first->element[18]->str, "exemplars");
+    assert_string_equal(first->element[19]->str, "[]");
+    assert_string_equal(first->element[20]->str, "errors");
+    assert_string_equal(first->element[22]->str, "members");
+    assert_string_equal(first->element[27]->str, "1714564830000");
+    assert_int_equal(second->elements, 30);
+    assert_string_equal(second->element[28]->str, "refilled");
     freeReplyObject(events);
     store_redis.close(self);
 }
