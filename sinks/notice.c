@@ -116,20 +116,6 @@ static void keep_texts(json_t *object)
     }
 }
 
-/* The part of `rest` before `at`, which is left behind it. */
-static struct bytes cut(struct bytes *rest, char at)
-{
-    const uint8_t *found = rest->size == 0 ? NULL : memchr(rest->data, at, rest->size);
-    struct bytes before = *rest;
-    if (found == NULL) {
-        *rest = (struct bytes){0};
-        return before;
-    }
-    before.size = (size_t)(found - rest->data);
-    *rest = (struct bytes){found + 1, rest->size - before.size - 1};
-    return before;
-}
-
 static void label_set(json_t *labels, const char *name, json_t *value)
 {
     if (json_string_length(value) != 0 && json_object_get(labels, name) == NULL &&
@@ -141,9 +127,8 @@ static void label_set(json_t *labels, const char *name, json_t *value)
 static void labels_from_series(json_t *labels, struct bytes series)
 {
     struct buffer name = {0}, value = {0};
-    while (series.size > 0) {
-        struct bytes encoded = cut(&series, ';');
-        struct bytes dimension = cut(&encoded, '=');
+    struct bytes dimension, encoded;
+    while (series_name_next(&series, &dimension, &encoded)) {
         buffer_reset(&name);
         buffer_reset(&value);
         series_name_decode(dimension, &name);

@@ -3,11 +3,9 @@
 # kill -9 of notifiers in mid-delivery, Redis restarted empty and Alertmanager restarted, Alertmanager ends with
 # exactly the alerts that fire, each receiver was told what it should, and a mail came.
 . "$(dirname "$0")/common.sh"
-command -v prometheus-alertmanager >/dev/null || servers_unavailable "prometheus-alertmanager is not installed"
-/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || servers_unavailable "python3-aiosmtpd is not installed"
+. "$(dirname "$0")/alertmanager.sh"
 need_own_redis
 redis_port=${WEIR_TEST_REDIS##*:}
-MANAGER_PORT=$(servers_free_port)
 SMTP_PORT=$(servers_free_port)
 HOOK_PORT=$(servers_free_port)
 SECRET=hush-$RANDOM-confidential
@@ -59,26 +57,8 @@ mkdir "$WORK/mail"
 SERVERS_PIDS+=($!)
 servers_wait 20 $! grep -q ready "$WORK/others.log" || fail "the mail server does not start"
 
-# The example, but for where the mail server is, and for not waiting.
-sed -e "s/127.0.0.1:25/127.0.0.1:$SMTP_PORT/" -e 's/group_wait: 90s/group_wait: 1s/' -e 's/group_interval: 5m/group_interval: 2s/' \
-    -e "s|http://127.0.0.1:8099/alert|http://127.0.0.1:1/nobody|" "$ROOT/config/alertmanager.yml" >"$WORK/alertmanager.yml"
-grep -q "127.0.0.1:$SMTP_PORT" "$WORK/alertmanager.yml" || fail "config/alertmanager.yml has no smarthost to replace"
-
-manager_ready() { curl -s -o "$WORK/manager.ready" "http://127.0.0.1:$MANAGER_PORT/-/ready"; }
-start_manager() {
-    prometheus-alertmanager --config.file="$WORK/alertmanager.yml" --storage.path="$WORK/manager" \
-        --web.listen-address="127.0.0.1:$MANAGER_PORT" --cluster.listen-address= >>"$WORK/manager.log" 2>&1 &
-    MANAGER=$!
-    SERVERS_PIDS+=($!)
-    servers_wait 30 $! manager_ready || fail "Alertmanager does not start"
-}
-
-# What fires according to Alertmanager, as `alertname alert`.
-manager_fires() {
-    curl -s "http://127.0.0.1:$MANAGER_PORT/api/v2/alerts?active=true" |
-        /usr/bin/python3 -c 'import json, sys
-for a in sorted(a["labels"]["alert"] for a in json.load(sys.stdin)): print(a)' | paste -s -d ' '
-}
+alertmanager_config "127.0.0.1:$SMTP_PORT" "http://127.0.0.1:1/nobody"
+manager_fires() { alertmanager_fires alert | paste -s -d ' '; }
 manager_has() { [ "$(manager_fires)" = "$1" ]; }
 expect_manager() {
     servers_wait 40 "$MANAGER" manager_has "$1" || fail "$2: Alertmanager has '$(manager_fires)' instead of '$1'"
@@ -140,7 +120,7 @@ await_sms() { servers_wait 30 "$NOTIFIER" grep -q "^$1$" "$WORK/sms" || fail "th
 pending_is() { [ "$(cli xpending weir:alerts "$1" | head -1)" = "$2" ]; }
 
 place
-start_manager
+start_alertmanager
 fire a page
 fire b warning
 metrics_port=$(servers_free_port)
@@ -202,7 +182,7 @@ notifier n3
 servers_stop "$MANAGER"
 resolve begun1 page
 await_hook begun1-resolved
-start_manager
+start_alertmanager
 expect_manager 'a b begun3 begun5 noted1 noted3 noted5 sent1 sent3 sent5' "after a restart of Alertmanager"
 
 # Redis restarted empty, with all notifiers alive; it is filled again as the sink does: partition by partition, and

@@ -4,12 +4,10 @@
 # empty, and Alertmanager is restarted. What Alertmanager passes on is exactly what the rows topic says: each alert
 # fires, each is resolved, and nothing else comes.
 . "$(dirname "$0")/common.sh"
-command -v prometheus-alertmanager >/dev/null || servers_unavailable "prometheus-alertmanager is not installed"
-/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || servers_unavailable "python3-aiosmtpd is not installed"
+. "$(dirname "$0")/alertmanager.sh"
 need_kafka
 need_own_redis
 redis_port=${WEIR_TEST_REDIS##*:}
-MANAGER_PORT=$(servers_free_port)
 SMTP_PORT=$(servers_free_port)
 HOOK_PORT=$(servers_free_port)
 topic=$RUN-spans
@@ -56,25 +54,8 @@ mkdir "$WORK/mail"
 SERVERS_PIDS+=($!)
 servers_wait 20 $! grep -q ready "$WORK/others.log" || fail "the mail server does not start"
 
-# The example, but for where the servers are, and for not waiting. All alerts go to the pager too.
-sed -e "s/127.0.0.1:25/127.0.0.1:$SMTP_PORT/" -e "s/127.0.0.1:8099/127.0.0.1:$HOOK_PORT/" \
-    -e 's/group_wait: 90s/group_wait: 1s/' -e 's/group_interval: 5m/group_interval: 2s/' \
-    "$ROOT/config/alertmanager.yml" >"$WORK/alertmanager.yml"
-manager_ready() { curl -s -o "$WORK/manager.ready" "http://127.0.0.1:$MANAGER_PORT/-/ready"; }
-start_manager() {
-    prometheus-alertmanager --config.file="$WORK/alertmanager.yml" --storage.path="$WORK/manager" \
-        --web.listen-address="127.0.0.1:$MANAGER_PORT" --cluster.listen-address= >>"$WORK/manager.log" 2>&1 &
-    MANAGER=$!
-    SERVERS_PIDS+=($!)
-    servers_wait 30 $! manager_ready || fail "Alertmanager does not start"
-}
-
-# What fires according to Alertmanager, a line each, as the webhook notes it.
-manager_fires() {
-    curl -s "http://127.0.0.1:$MANAGER_PORT/api/v2/alerts?active=true" | /usr/bin/python3 -c 'import json, sys
-for l in sorted((l["alertname"], l["service"], l.get("operation", "-"), l.get("kind", "-"))
-                for l in (a["labels"] for a in json.load(sys.stdin))): print(*l)'
-}
+alertmanager_config "127.0.0.1:$SMTP_PORT" "http://127.0.0.1:$HOOK_PORT/alert"
+manager_fires() { alertmanager_fires alertname service operation kind; }
 manager_has_some() { [ -n "$(manager_fires)" ]; }
 manager_has_none() { [ -z "$(manager_fires)" ]; }
 
@@ -129,7 +110,7 @@ notifier() {
     SERVERS_PIDS+=($!)
 }
 
-start_manager
+start_alertmanager
 "$WEIR" generate --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --partitions 6 --config "$WORK/shop.yaml" \
     --seed 5 --rate 3 --duration 70s >"$WORK/generate.log" 2>&1 &
 SOURCE=$!
@@ -154,7 +135,7 @@ SERVERS_PIDS+=($!)
 servers_wait 20 $! redis_is_ready "$WEIR_TEST_REDIS" || fail "Redis does not start again"
 sleep 2
 servers_stop "$MANAGER"
-start_manager
+start_alertmanager
 servers_wait 30 "$MANAGER" manager_has_some || fail "nothing fires after a restart of Alertmanager"
 
 wait "$SOURCE" || fail "weir generate ended with exit code $?"
