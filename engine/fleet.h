@@ -6,8 +6,8 @@
  * of event time, each moment once all partitions have told of it. So what is said depends on what
  * was told only, not on how the tellings met.
  *
- * Series belong together that are of one service, or whose exemplars share a trace: they lie on one
- * path of calls. The first one named is the likely cause: its values are farthest from what was
+ * Series belong together that are of one service, or whose exemplars share a trace, or that see one
+ * operation from both its ends: they lie on one path of calls. The first one named is the likely cause: its values are farthest from what was
  * expected and, among those that are equally far, its spans are the shortest, as what is called
  * ends before what calls it.
  */

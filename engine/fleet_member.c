@@ -88,7 +88,21 @@ static bool traces_shared(const struct member_told *a, const struct member_told 
     return false;
 }
 
+/* One asks what the other answers: spans of one operation, seen from both its ends. */
+static bool ends_of_one(const struct member_told *asks, const struct member_told *answers)
+{
+    struct bytes kind = bytes_of("kind"), operation = bytes_of("operation");
+    struct bytes a = series_name_value(asks->series, kind);
+    struct bytes b = series_name_value(answers->series, kind);
+    bool is_call = bytes_are(a, "CLIENT") && bytes_are(b, "SERVER");
+    bool is_message = bytes_are(a, "PRODUCER") && bytes_are(b, "CONSUMER");
+    struct bytes name = series_name_value(asks->series, operation);
+    return (is_call || is_message) && name.size != 0 &&
+           bytes_equal(name, series_name_value(answers->series, operation));
+}
+
 bool member_linked(const struct member_told *a, const struct member_told *b)
 {
-    return (a->service.size != 0 && bytes_equal(a->service, b->service)) || traces_shared(a, b);
+    if (a->service.size != 0 && bytes_equal(a->service, b->service)) return true;
+    return traces_shared(a, b) || ends_of_one(a, b) || ends_of_one(b, a);
 }

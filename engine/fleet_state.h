@@ -44,7 +44,7 @@ bool member_read(struct member_told *member, struct bytes record);
 void member_release(struct member_told *member);
 /* Less than 0: `a` is rather the cause. A total order, so that it does not depend on how they came. */
 int member_compare(const void *a, const void *b);
-/* Of one service, or with a trace in common. */
+/* Of one service, with a trace in common, or client and server of one operation. */
 bool member_linked(const struct member_told *a, const struct member_told *b);
 
 void incident_release(struct incident *incident);

@@ -42,7 +42,7 @@ void alarm_observe(struct alarm *alarm, const struct assessment *window)
     alarm->permits = (uint8_t)permitted(window);
     alarm->direction = (int8_t)window->direction;
     if (own != SCORE_NONE) raise_to(alarm, own);
-    if (alarm->calm == CALM_WINDOWS) return;
+    if (!window->goes_on) return; /* calm: what it holds harms nobody */
     if (window->is_notable && alarm->windows < PAGE_WINDOWS) alarm->windows++;
     alarm->spans += (float)window->spans;
     alarm->harmed += (float)window->harmed;

@@ -29,27 +29,59 @@ static void alert_time_cell(struct sheet *sheet, const json_t *value)
     sheet_cell(sheet, bytes_of(instant_print(ms * NS_PER_MS).text));
 }
 
+/* A list, stored as one or as its text. returns  to be released; NULL: there is none */
+static json_t *list_of(json_t *value)
+{
+    if (json_is_string(value))
+        return json_loadb(json_string_value(value), json_string_length(value), 0, NULL);
+    return json_incref(value);
+}
+
+/* How many fire with the series that is named. */
+static void alert_others_cell(struct sheet *sheet, json_t *value)
+{
+    json_t *list = list_of(value);
+    size_t members = json_array_size(list);
+    if (members > 1)
+        sheet_print_cell(sheet, "%zu", members - 1);
+    else
+        sheet_cell(sheet, bytes_of(""));
+    json_decref(list);
+}
+
+static void alert_trace_cell(struct sheet *sheet, json_t *value)
+{
+    json_t *list = list_of(value);
+    const char *id = json_string_value(json_object_get(json_array_get(list, 0), "trace_id"));
+    sheet_cell(sheet, bytes_of(id == NULL ? "" : id));
+    json_decref(list);
+}
+
 struct alert_column {
     const char *title, *member;
-    enum { TEXT, NUMBER, TIME } kind;
+    enum { TEXT, NUMBER, TIME, OTHERS, TRACE } kind;
 };
 
 static const struct alert_column firing[] = {{"rule", "rule", TEXT}, {"severity", "severity", TEXT},
-    {"series", "series", TEXT}, {"condition", "condition", TEXT}, {"value", "value", NUMBER},
-    {"since", "since_ms", TIME}, {NULL, NULL, TEXT}};
+    {"series", "series", TEXT}, {"with", "members", OTHERS}, {"condition", "condition", TEXT},
+    {"value", "value", NUMBER}, {"since", "since_ms", TIME}, {"trace", "exemplars", TRACE},
+    {NULL, NULL, TEXT}};
 
 static const struct alert_column fired[] = {{"at", "at_ms", TIME}, {"state", "state", TEXT},
     {"rule", "rule", TEXT}, {"severity", "severity", TEXT}, {"series", "series", TEXT},
-    {"condition", "condition", TEXT}, {"value", "value", NUMBER}, {NULL, NULL, TEXT}};
+    {"with", "members", OTHERS}, {"condition", "condition", TEXT}, {"value", "value", NUMBER},
+    {"trace", "exemplars", TRACE}, {NULL, NULL, TEXT}};
 
 static void alert_row(struct sheet *sheet, const struct alert_column *column, const json_t *alert)
 {
     for (; column->title != NULL; column++) {
-        const json_t *value = json_object_get(alert, column->member);
+        json_t *value = json_object_get(alert, column->member);
         const char *text = json_string_value(value);
         if (column->kind == TEXT) sheet_cell(sheet, bytes_of(text == NULL ? "" : text));
         if (column->kind == NUMBER) alert_number_cell(sheet, value);
         if (column->kind == TIME) alert_time_cell(sheet, value);
+        if (column->kind == OTHERS) alert_others_cell(sheet, value);
+        if (column->kind == TRACE) alert_trace_cell(sheet, value);
     }
 }
 
@@ -57,7 +89,8 @@ static void print_alerts(const struct alert_column *columns, const struct read_l
 {
     struct sheet sheet = {0};
     for (const struct alert_column *c = columns; c->title != NULL; c++) {
-        sheet_column(&sheet, c->title, c->kind == NUMBER ? SHEET_RIGHT : SHEET_LEFT, false);
+        bool is_number = c->kind == NUMBER || c->kind == OTHERS;
+        sheet_column(&sheet, c->title, is_number ? SHEET_RIGHT : SHEET_LEFT, false);
     }
     for (size_t i = 0; i < list->count; i++) {
         json_t *alert = query_json(&list->item[i]);

@@ -60,9 +60,8 @@ static void tell(struct fleet *fleet, uint32_t partition, int64_t closed_s, cons
         struct alert alert = alert_of(&word[i]);
         fleet_tell(&alert, 1, &alerts);
     }
-    const struct partial_telling telling = {.partition = partition,
-        .closed_ns = closed_s * SECOND_NS,
-        .alerts = buffer_bytes(&alerts)};
+    const struct partial_telling telling = {
+        .partition = partition, .closed_ns = closed_s * SECOND_NS, .alerts = buffer_bytes(&alerts)};
     assert_int_equal(fleet_take(fleet, &telling, &err), ST_OK);
     buffer_release(&alerts);
 }
@@ -125,6 +124,29 @@ static void what_fires_along_one_path_is_one_alert_the_cause_first(void **unused
     fleet_free(fleet);
 }
 
+static void who_asks_and_who_answers_belong_together(void **unused)
+{
+    (void)unused;
+    static const struct word words[] = {
+        {"service=checkout;operation=Charge;kind=CLIENT", ALERT_FIRING, 60, 1, 300, 1},
+        {"service=payment;operation=Charge;kind=SERVER", ALERT_FIRING, 60, 2, 20, 2},
+        {"service=mail;operation=Charge;kind=INTERNAL", ALERT_FIRING, 60, 3, 20, 3},
+        {"service=shop;operation=send;kind=PRODUCER", ALERT_FIRING, 60, .5, 20, 4},
+        {"service=bus;operation=send;kind=SERVER", ALERT_FIRING, 60, .25, 20, 5}};
+    struct fleet *fleet = fleet_new(1);
+    tell(fleet, 0, 60, words, 5);
+    assert_said(fleet, "firing 60 service=mail;operation=Charge;kind=INTERNAL: "
+                       "service=mail;operation=Charge;kind=INTERNAL\n"
+                       "firing 60 service=payment;operation=Charge;kind=SERVER: "
+                       "service=payment;operation=Charge;kind=SERVER "
+                       "service=checkout;operation=Charge;kind=CLIENT\n"
+                       "firing 60 service=shop;operation=send;kind=PRODUCER: "
+                       "service=shop;operation=send;kind=PRODUCER\n"
+                       "firing 60 service=bus;operation=send;kind=SERVER: "
+                       "service=bus;operation=send;kind=SERVER\n");
+    fleet_free(fleet);
+}
+
 static void equal_shifts_are_told_apart_by_who_ends_first(void **unused)
 {
     (void)unused;
@@ -164,8 +186,7 @@ static void strangers_stay_apart_and_a_rule_by_itself(void **unused)
         {PAYMENT, ALERT_FIRING, 60, 2.1, 280, 7}, {EMAIL, ALERT_FIRING, 60, 2.9, 28, 8}};
     struct fleet *fleet = fleet_new(1);
     tell(fleet, 0, 60, words, 2);
-    assert_said(
-        fleet, "firing 60 " EMAIL ": " EMAIL "\nfiring 60 " PAYMENT ": " PAYMENT "\n");
+    assert_said(fleet, "firing 60 " EMAIL ": " EMAIL "\nfiring 60 " PAYMENT ": " PAYMENT "\n");
     fleet_free(fleet);
 }
 
@@ -276,7 +297,8 @@ static void nonsense_is_refused(void **unused)
     assert_int_equal(fleet_take(fleet, &telling, &err), ST_SKIP);
     telling.alerts = (struct bytes){(const uint8_t *)"\x03xyz", 4};
     assert_int_equal(fleet_take(fleet, &telling, &err), ST_SKIP);
-    assert_int_equal(fleet_load(fleet, (struct bytes){(const uint8_t *)"\x1a\x02xy", 4}, &err), ST_FATAL);
+    assert_int_equal(
+        fleet_load(fleet, (struct bytes){(const uint8_t *)"\x1a\x02xy", 4}, &err), ST_FATAL);
     fleet_free(fleet);
 }
 
@@ -284,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_fires_along_one_path_is_one_alert_the_cause_first),
+        cmocka_unit_test(who_asks_and_who_answers_belong_together),
         cmocka_unit_test(equal_shifts_are_told_apart_by_who_ends_first),
         cmocka_unit_test(series_join_and_leave_until_none_is_left),
         cmocka_unit_test(strangers_stay_apart_and_a_rule_by_itself),
