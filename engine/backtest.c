@@ -85,10 +85,9 @@ static bool runs(const struct window_operator *op)
 
 static void step(struct backtest *b, struct backtest_series *series, struct row *row)
 {
-    struct transition none = {0};
     struct states_walk walk = states_begin(b->plan->config, series->concerned, series->states);
     while (states_next(&walk)) {
-        if (runs(walk.operator_)) walk.operator_->step(walk.self, walk.state, row, &none);
+        if (runs(walk.operator_)) walk.operator_->step(walk.self, walk.state, row);
     }
 }
 

@@ -69,11 +69,9 @@ static void evidence_row(const struct closing *c, const struct series *series, s
         .status = ROW_FINAL,
         .scored = c->plan->scored};
     row_fill(c, series, slice == NULL ? c->empty : slice->cell, 1, row);
-    struct transition none = {0};
     struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
     while (states_next(&walk)) {
-        if (walk.operator_->observe != NULL)
-            walk.operator_->step(walk.self, walk.state, row, &none);
+        if (walk.operator_->observe != NULL) walk.operator_->step(walk.self, walk.state, row);
     }
 }
 
@@ -94,14 +92,12 @@ void windows_say_alert(
         records_alert(c->records, alert, c->plan->fingerprint);
 }
 
-/* Run the operators over a row; what they found out together is said after all rows of the pane. */
+/* Run the operators over a row; what they find out over all rows of the pane is said after them. */
 static void operators_step(struct closing *c, struct series *series, struct row *row)
 {
-    struct transition none = {0};
     struct states_walk walk = states_begin(c->plan->config, series->concerned, series->states);
     while (states_next(&walk))
-        walk.operator_->step(walk.self, walk.state, row, &none);
-    assert(!none.happened);
+        walk.operator_->step(walk.self, walk.state, row);
 }
 
 static void say_row(struct closing *c, const struct row *row)

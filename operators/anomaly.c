@@ -251,9 +251,8 @@ static void write_scores(const struct anomaly *a, const struct anomaly_state *s,
     row_set_number(row, a->writes[PART_DIRECTION], direction_told(s));
 }
 
-static void anomaly_step(const void *self, void *state, struct row *row, struct transition *out)
+static void anomaly_step(const void *self, void *state, struct row *row)
 {
-    (void)out;
     const struct anomaly *a = self;
     const struct anomaly_state *s = state;
     if (!row->scored || row->end_ns != s->end_ns) return;

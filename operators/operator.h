@@ -73,11 +73,10 @@ struct window_operator {
      *
      * row      of a pane, of a slice of history, or of a rolling window; an operator takes those that
      *          it was made for
-     * out      zeroed by the caller; an operator with nothing to say leaves it alone
      * fails    never: no allocation, no I/O, no clock, so a re-run gives the same bytes
      * threads  one at a time per series
      */
-    void (*step)(const void *self, void *state, struct row *row, struct transition *out);
+    void (*step)(const void *self, void *state, struct row *row);
 
     /*
      * Late spans of a pane that is closed, as a row of nothing but them; before any row of the pane

@@ -75,7 +75,7 @@ struct rule_state {
 
 bool rule_concerns(const void *self, struct bytes series);
 size_t rule_state_bytes(const void *self);
-void rule_step(const void *self, void *state, struct row *row, struct transition *out);
+void rule_step(const void *self, void *state, struct row *row);
 void rule_settle(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 bool rule_awake(const void *self, const void *state);

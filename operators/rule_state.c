@@ -22,11 +22,10 @@ size_t rule_state_bytes(const void *self)
     return sizeof(struct rule_state) + r->terms.count * sizeof(struct rule_value);
 }
 
-void rule_step(const void *self, void *state, struct row *row, struct transition *out)
+void rule_step(const void *self, void *state, struct row *row)
 {
     const struct rule *r = self;
     struct rule_state *s = state;
-    (void)out;
     for (uint32_t t = 0; t < r->terms.count; t++) {
         if (!term_reads(&r->terms, &r->terms.term[t], row)) continue;
         double value = term_value(&r->terms, &r->terms.term[t], row);

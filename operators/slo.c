@@ -136,9 +136,8 @@ static void slo_show(const struct slo *s, const struct burn_ring *ring, struct r
 }
 
 /* Panes are counted; they and what is scored show the state as of their end. */
-static void slo_step(const void *self, void *state, struct row *row, struct transition *out)
+static void slo_step(const void *self, void *state, struct row *row)
 {
-    (void)out;
     const struct slo *s = self;
     struct burn_ring *ring = slo_ring(state);
     if (row->rolling || row->status != ROW_FINAL) return;

@@ -133,9 +133,8 @@ static void zscore_score(
     if (deviation > 0 && isfinite(score)) row_set_number(row, z->writes, score);
 }
 
-static void zscore_step(const void *self, void *state, struct row *row, struct transition *out)
+static void zscore_step(const void *self, void *state, struct row *row)
 {
-    (void)out;
     const struct zscore *z = self;
     struct zscore_state *s = state;
     if (row->rolling || row->end_ns - row->start_ns != z->pane_ns) return;

@@ -79,12 +79,11 @@ static void score(struct bench *b, const struct entry *entry, uint32_t series, s
 
 static void fill(struct bench *b, const struct entry *entry, uint32_t series, struct row *row)
 {
-    struct transition none = {0};
     char *state = entry->states + series * entry->bytes;
     row->start_ns = b->window * WINDOW_NS;
     row->end_ns = row->start_ns + WINDOW_NS;
     b->op->judge(entry->self, state, SCORE_NONE);
-    b->op->step(entry->self, state, row, &none);
+    b->op->step(entry->self, state, row);
 }
 
 static void score_window(struct bench *b, int first, int last)

@@ -141,8 +141,7 @@ static void judge(struct fleet *fleet, int at)
 static struct said said_of(struct fleet *fleet, const struct entry *entry, uint32_t series)
 {
     struct row row = row_of(fleet->window);
-    struct transition none = {0};
-    fleet->op->step(entry->self, state_of(entry, series), &row, &none);
+    fleet->op->step(entry->self, state_of(entry, series), &row);
     struct said said = {.is_scored = row_has(&row, entry->z)};
     if (row_has(&row, entry->level)) said.level = (int)row_number(&row, entry->level);
     if (!said.is_scored) return said;

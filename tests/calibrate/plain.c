@@ -36,8 +36,7 @@ void plain_close(struct plain *plain)
 double plain_z(struct plain *plain, uint32_t series, const struct row *row)
 {
     struct row scored = *row;
-    struct transition none = {0};
     void *state = plain->states + (size_t)series * plain->state_bytes;
-    plain->op->step(plain->self, state, &scored, &none);
+    plain->op->step(plain->self, state, &scored);
     return row_has(&scored, COLUMN_SCORE) ? row_number(&scored, COLUMN_SCORE) : NAN;
 }

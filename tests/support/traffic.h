@@ -75,7 +75,7 @@ static inline struct row traffic_pane(struct traffic *t, uint64_t spans, uint64_
     struct transition out = {0};
     t->now_s += BENCH_PANE_NS / BENCH_SECOND_NS;
     struct row row = traffic_row(t->now_s, spans, errors);
-    t->bench.op->step(t->bench.self, t->bench.state, &row, &out);
+    t->bench.op->step(t->bench.self, t->bench.state, &row);
     traffic_keep(t, &out);
     traffic_settle(t);
     return row;

@@ -74,7 +74,7 @@ static void take(struct watch *w, struct random *random, uint64_t spans, uint64_
     row_set_integer(&w->row, COLUMN_LATENCY_SUM_NS, sum_ns);
     if (sketch_count(&sketch) > 0) w->row.latency = &sketch;
     w->bench.op->observe(w->bench.self, w->bench.state, &w->row);
-    w->bench.op->step(w->bench.self, w->bench.state, &w->row, &out);
+    w->bench.op->step(w->bench.self, w->bench.state, &w->row);
     w->row.latency = NULL;
     sketch_release(&sketch, &w->pool);
     assert_false(out.happened);
@@ -226,12 +226,11 @@ static void a_quantile_of_few_spans_does_not_page(void **unused)
         int p95 = columns_find(&w.bench.columns, bytes_of("latency_p95_ms"));
         for (int i = 0; i < 20000; i++) {
             bool late = i >= 19996;
-            struct transition out = {0};
             w.row = scored_row(w.window++);
             row_set_integer(&w.row, COLUMN_SPANS, many == 1 ? 50 : 2);
             row_set_number(&w.row, p95, (late ? 5000 : 100) + 5 * random_normal(&random));
             w.bench.op->observe(w.bench.self, w.bench.state, &w.row);
-            w.bench.op->step(w.bench.self, w.bench.state, &w.row, &out);
+            w.bench.op->step(w.bench.self, w.bench.state, &w.row);
         }
         assert_true(column(&w, "latency_p95_ms_level") == (many == 1 ? 2 : 1));
         watch_close(&w);
@@ -255,8 +254,7 @@ static void only_the_observed_row_is_filled(void **unused)
     other[2].rolling = true;
     other[2].scored = false;
     for (int i = 0; i < 3; i++) {
-        struct transition out = {0};
-        w.bench.op->step(w.bench.self, w.bench.state, &other[i], &out);
+        w.bench.op->step(w.bench.self, w.bench.state, &other[i]);
         assert_true(other[i].filled[0] == 0 && other[i].filled[1] == 0);
         assert_memory_equal(before, w.bench.state, size);
     }
@@ -328,11 +326,10 @@ static void nonsense_is_not_learned(void **unused)
     for (int i = 0; i < 200; i++)
         take(&w, &random, about(&random, 100), 0, 0);
     for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
-        struct transition out = {0};
         w.row = scored_row(w.window++);
         row_set_number(&w.row, COLUMN_RATE_PER_S, nonsense[i]);
         w.bench.op->observe(w.bench.self, w.bench.state, &w.row);
-        w.bench.op->step(w.bench.self, w.bench.state, &w.row, &out);
+        w.bench.op->step(w.bench.self, w.bench.state, &w.row);
         assert_int_equal(isnan(column(&w, "rate_per_s_z")), i < 3);
     }
     for (int i = 0; i < 300; i++)

@@ -51,7 +51,7 @@ static void step(struct watched *w, struct row row)
 {
     struct transition out = {0};
     row.series = bytes_of(w->series);
-    w->b.op->step(w->b.self, w->b.state, &row, &out);
+    w->b.op->step(w->b.self, w->b.state, &row);
     assert_false(out.happened);
 }
 

@@ -84,10 +84,9 @@ static void latency_is_counted_at_its_threshold(void **unused)
     struct traffic t;
     open_traffic(&t, "{name: fast, match: {}, objective: 90%, page_1h: 9, latency: 250ms}");
     struct row row = traffic_row(t.now_s + 10, 200, 150);
-    struct transition out = {0};
     row_set_integer(&row, COLUMN_THRESHOLD, 100);     /* 50ms */
     row_set_integer(&row, COLUMN_THRESHOLD + 1, 190); /* 250ms: 10 were slower, 5 % */
-    t.bench.op->step(t.bench.self, t.bench.state, &row, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &row);
     assert_near(shown(&t, &row, "fast_burn_1h"), 0.5);
     assert_near(shown(&t, &row, "fast_budget_left"), 0.5);
     traffic_close(&t);
@@ -105,23 +104,22 @@ static void only_final_panes_are_counted(void **unused)
 {
     (void)unused;
     struct traffic t;
-    struct transition out = {0};
     open_traffic(&t, "{name: s, match: {}, objective: 99%}");
     traffic_pane(&t, 100, 1);
 
     struct row rolling = traffic_row(t.now_s, 500, 500);
     rolling.rolling = true;
-    t.bench.op->step(t.bench.self, t.bench.state, &rolling, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &rolling);
     assert_true(isnan(shown(&t, &rolling, "s_burn_1h")));
     struct row open = traffic_row(t.now_s + 10, 500, 500);
     open.status = ROW_PROVISIONAL;
-    t.bench.op->step(t.bench.self, t.bench.state, &open, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &open);
     struct row wide = traffic_row(t.now_s, 500, 500);
     wide.start_ns -= 50 * BENCH_SECOND_NS;
-    t.bench.op->step(t.bench.self, t.bench.state, &wide, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &wide);
     assert_true(isnan(shown(&t, &wide, "s_burn_1h")));
     wide.scored = true;
-    t.bench.op->step(t.bench.self, t.bench.state, &wide, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &wide);
     assert_near(shown(&t, &wide, "s_burn_1h"), 1);
     assert_int_equal(budget_of(&t, BURN_BUDGET).all, 100);
     traffic_close(&t);
@@ -396,7 +394,7 @@ static void alerts_are_worded(void **unused)
     struct transition out = {.text = &text};
     struct closing_moment moment = {
         .series = bytes_of("service=cart%20one;kind=SERVER"), .end_ns = row.end_ns};
-    t.bench.op->step(t.bench.self, t.bench.state, &row, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &row);
     t.bench.op->settle(t.bench.self, t.bench.state, &moment, &out);
     assert_true(out.happened);
     assert_says(out.alert.labels,
@@ -440,9 +438,8 @@ static void more_bad_spans_than_spans_are_all_of_them(void **unused)
     traffic_close(&t);
     open_traffic(&t, "{name: s, match: {}, objective: 99%, latency: 50ms}");
     struct row fast = traffic_row(t.now_s + 10, 10, 0);
-    struct transition out = {0};
     row_set_integer(&fast, COLUMN_THRESHOLD, UINT64_MAX);
-    t.bench.op->step(t.bench.self, t.bench.state, &fast, &out);
+    t.bench.op->step(t.bench.self, t.bench.state, &fast);
     assert_near(shown(&t, &fast, "s_burn_1h"), 0);
     traffic_close(&t);
 }

@@ -75,7 +75,7 @@ static void pane(struct example *e, uint64_t spans, uint64_t bad)
         row_set_integer(&e->row, COLUMN_THRESHOLD + i, spans - bad);
     e->now_ns = e->row.end_ns;
     struct closing_moment moment = {.end_ns = e->now_ns};
-    e->slo->operator_->step(e->slo->self, e->state, &e->row, &out);
+    e->slo->operator_->step(e->slo->self, e->state, &e->row);
     e->slo->operator_->settle(e->slo->self, e->state, &moment, &out);
     if (!out.happened) return;
     assert_true(e->count < SAID_MAX);

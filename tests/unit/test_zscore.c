@@ -30,7 +30,7 @@ static double step(struct operator_bench *b, int column, double value)
         row_set_integer(&row, column, (uint64_t)value);
     else
         row_set_number(&row, column, value);
-    b->op->step(b->self, b->state, &row, &out);
+    b->op->step(b->self, b->state, &row);
     assert_false(out.happened);
     return row_has(&row, COLUMN_SCORE) ? row_number(&row, COLUMN_SCORE) : NAN;
 }
@@ -177,7 +177,6 @@ static void other_rows_are_not_learned(void **unused)
     assert_non_null(before);
     memcpy(before, b.state, size);
 
-    struct transition out = {0};
     struct row other[4] = {pane(5), pane(5), pane(5), pane(5)};
     other[0].rolling = true;
     other[1].end_ns += BENCH_PANE_NS; /* a slice of two panes */
@@ -186,7 +185,7 @@ static void other_rows_are_not_learned(void **unused)
     row_set_number(&other[2], COLUMN_ERROR_RATIO, 50);
     row_set_number(&other[3], COLUMN_RATE_PER_S, NAN);
     for (int i = 0; i < 4; i++) {
-        b.op->step(b.self, b.state, &other[i], &out);
+        b.op->step(b.self, b.state, &other[i]);
         assert_false(row_has(&other[i], COLUMN_SCORE));
         assert_memory_equal(b.state, before, size);
     }
