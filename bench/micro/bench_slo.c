@@ -44,6 +44,7 @@ static void bench_open(struct bench *b, const char *config)
 
 static void one_pane(struct bench *b, size_t series)
 {
+    struct transition out = {0};
     struct row row = {.start_ns = b->end_ns - PANE_NS, .end_ns = b->end_ns, .status = ROW_FINAL};
     struct closing_moment moment = {.end_ns = b->end_ns};
     void *state = b->states + series * b->state_bytes;
