@@ -390,7 +390,8 @@ static void stage_run(struct combine_stage *s)
         log_warn(
             "combine", "last epoch not committed, it will be read again", "error=%s", err.text);
         struct error ignored;
-        if (kafka_abort(s->kafka, &ignored) != ST_OK) {
+        enum status status = kafka_abort(s->kafka, &ignored);
+        if (status != ST_OK && status != ST_ABORT) {
             log_warn("combine", "last epoch not aborted, its transaction times out", "error=%s",
                 ignored.text);
         }

@@ -119,7 +119,8 @@ enum status kafka_commit(struct kafka *kafka, const struct kafka_position *posit
 /*
  * End the transaction without a trace, with a new producer where the old one cannot be trusted.
  *
- * returns  ST_OK, begin again; ST_RETRY, there is no producer now: again later; ST_LOST; ST_FATAL
+ * returns  ST_OK, begin again; ST_ABORT, the same, but it may have been committed: go back to what is, send
+ *          nothing again; ST_RETRY, there is no producer now: again later; ST_LOST; ST_FATAL
  */
 enum status kafka_abort(struct kafka *kafka, struct error *err) MUST_USE;
 

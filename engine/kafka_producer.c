@@ -75,7 +75,7 @@ enum status kafka_begin(struct kafka *k, struct error *err)
 {
     assert(!k->in_transaction);
     k->undelivered = k->aside_undelivered = k->aside_sent = 0;
-    k->fenced = false;
+    k->fenced = k->commit_asked = false;
     if (k->transactional) {
         enum status status =
             kafka_status(rd_kafka_begin_transaction(k->producer), "begin a transaction", err);
@@ -228,6 +228,7 @@ static enum status commit_transaction(
     if (status != ST_OK) return status == ST_RETRY ? ST_ABORT : status;
     if (failpoint(k->options.stage, "offsets"))
         return error_set(err, ST_ABORT, 0, "kafka: the transaction was refused by a failpoint");
+    k->commit_asked = true;
     do {
         status = kafka_status(rd_kafka_commit_transaction(k->producer, KAFKA_ANSWER_MS),
             "commit the transaction", err);
@@ -265,14 +266,18 @@ enum status kafka_commit(
 /*
  * A producer whose records were not answered for may have them under way still, and librdkafka may
  * raise its epoch at a time of its own: were that in the next transaction, its first records were lost
- * without a word. So it is given up. A new one with the same id ends what the old one left open.
+ * without a word. So it is given up. A new one with the same id ends what the old one left open. What it
+ * had been asked to commit is then committed or not, and nobody says which.
  */
 static enum status renew_producer(struct kafka *k, struct error *err)
 {
     kafka_close_producer(k);
     enum status status = kafka_open_producer(k, err);
     if (status != ST_OK) kafka_close_producer(k);
-    return status;
+    if (status != ST_OK || !k->commit_asked) return status;
+    k->commit_asked = false;
+    return error_set(err, ST_ABORT, 0,
+        "kafka: whether the transaction was committed is not known: going back to what is");
 }
 
 static enum status abort_transaction(struct kafka *k, struct error *err)

@@ -20,6 +20,7 @@ struct kafka {
     rd_kafka_t *consumer, *producer;
     bool transactional;
     bool in_transaction;
+    bool commit_asked; /* of the transaction: it may be committed whatever the answer said */
     bool closing;
     enum pending pending;                        /* what the group wants, not yet answered */
     rd_kafka_topic_partition_list_t *partitions; /* assigned, or about to be */

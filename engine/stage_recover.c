@@ -80,7 +80,7 @@ void stage_recover(struct worker *worker, struct kafka **kafka, enum status stat
     if (*kafka == NULL) return;
     bool waits = status == ST_RETRY; /* for a broker or a right, not for a rival */
     if (status != ST_LOST) status = kafka_abort(*kafka, err);
-    if (status == ST_OK) {
+    if (status == ST_OK || status == ST_ABORT) {
         kafka_rewind(*kafka);
     } else if (status == ST_FATAL) {
         worker_fail(worker, err);

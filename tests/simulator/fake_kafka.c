@@ -39,6 +39,7 @@ struct kafka {
     int64_t end_said[PARTITIONS_MAX];
     uint32_t turn;
     bool in_transaction;
+    bool unknown; /* whether the transaction was committed */
     struct sent sent[PARTITIONS_MAX];
     struct sent told; /* into partials, of all partitions */
     struct promise *delivery;
@@ -348,6 +349,7 @@ enum status kafka_begin(struct kafka *k, struct error *err)
     assert(!k->in_transaction); /* as the real one does */
     if (k->fenced) return failed(err, ST_LOST, "fenced");
     transaction_forget(k);
+    k->unknown = false;
     k->in_transaction = true;
     return ST_OK;
 }
@@ -452,6 +454,8 @@ enum status kafka_commit(
     bool unknown = fault_strikes(FAULT_UNKNOWN), done = !unknown || random_coin(&world.random);
     if (done) transaction_apply(k, position, count);
     if (!owner_step()) return failed(err, ST_ABORT, "dead");
+    k->unknown = unknown && random_coin(&world.random);
+    if (k->unknown) return failed(err, ST_ABORT, "the commit was refused, or done");
     if (unknown) return failed(err, ST_LOST, "no answer to the commit");
     k->in_transaction = false;
     return ST_OK;
@@ -465,5 +469,6 @@ enum status kafka_abort(struct kafka *k, struct error *err)
         return failed(err, ST_LOST, "not known to be aborted");
     transaction_end(k);
     transaction_forget(k);
+    if (k->unknown) return failed(err, ST_ABORT, "not known whether it was committed");
     return ST_OK;
 }
