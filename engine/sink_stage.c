@@ -65,6 +65,7 @@ struct sink_stage {
     int64_t verify_ns; /* when the store is asked next */
     bool away;         /* counted in the worker's sinks_away */
     bool drained;      /* counted in the worker's sinks_drained */
+    int64_t looked_ns; /* wall clock: when the look began that found so */
     const char *topic[1];
     struct fencing fencing;
     bool store_failed;          /* of the newest ST_RETRY: the store, not Kafka */
@@ -74,11 +75,20 @@ struct sink_stage {
     struct metric *latency, *transfer, *analysis, *rows, *evicted;
 };
 
+static void say_drained(struct sink_stage *s, bool drained)
+{
+    if (drained == s->drained) return;
+    s->drained = drained;
+    atomic_fetch_add(&s->worker->sinks_drained, drained ? 1U : UINT_MAX);
+}
+
+/* Of those that come next nothing is known. */
 static void feeds_forget(struct sink_stage *s)
 {
     for (size_t i = 0; i < s->feeds; i++)
         buffer_release(&s->feed[i].bytes);
     s->feeds = 0;
+    say_drained(s, false);
 }
 
 static struct feed *feed_of(struct sink_stage *s, int32_t partition)
@@ -466,13 +476,6 @@ static void feeds_hold(struct sink_stage *s)
     }
 }
 
-static void say_drained(struct sink_stage *s, bool drained)
-{
-    if (drained == s->drained) return;
-    s->drained = drained;
-    atomic_fetch_add(&s->worker->sinks_drained, drained ? 1U : UINT_MAX);
-}
-
 static void say_lacking(struct sink_stage *s, const struct store_place *place)
 {
     static struct log_gate gate;
@@ -541,6 +544,7 @@ static enum status verify(struct sink_stage *s, struct error *err)
     if (waits || now_ns < s->verify_ns) return ST_OK;
     struct store_place worst = {.evicted = 0};
     bool drained = true;
+    int64_t look_ns = clock_wall_ns();
     s->verify_ns = clock_ns() + VERIFY_MS * NS_PER_MS;
     for (size_t i = 0; i < s->feeds; i++) {
         struct feed *feed = &s->feed[i];
@@ -564,8 +568,19 @@ static enum status verify(struct sink_stage *s, struct error *err)
         drained = drained && feed->at_end && feed->count == 0;
     }
     if (s->retry_ns != 0) store_back(s);
+    s->looked_ns = look_ns;
     say_drained(s, drained && worst.evicted == 0);
     return make_good(s, &worst, err);
+}
+
+/* What a batch ends with: whatever the store loses after that look is for the next to fill. */
+static void say_complete(const struct sink_stage *s)
+{
+    for (size_t i = 0; i < s->feeds && s->drained && s->worker->batch.until_end; i++) {
+        log_info("sink", "all that was read is in the store",
+            "partition=%d applied=%" PRId64 " looked_ms=%" PRId64, s->feed[i].partition,
+            s->feed[i].applied, s->looked_ns / NS_PER_MS);
+    }
 }
 
 static enum status round_once(struct sink_stage *s, struct error *err)
@@ -631,7 +646,6 @@ void sink_stage(struct stage_thread *self)
             if (commit(&s, &unused) != ST_OK) log_debug("sink", "offsets not committed", NULL);
         }
         feeds_forget(&s);
-        say_drained(&s, false);
         if (status == ST_RETRY && s.store_failed) { /* said once; the group waits with us */
             store_away(&s, &err);
             worker_pause(s.worker, s.backoff_ms * NS_PER_MS);
@@ -642,6 +656,7 @@ void sink_stage(struct stage_thread *self)
             status = ST_ABORT; /* the store's place, not Kafka's */
         stage_recover(s.worker, &s.kafka, status, &s.fencing, "sink", &err);
     }
+    say_complete(&s);
     if (s.kafka != NULL && feeds_apply(&s, &err) == ST_OK && commit(&s, &err) != ST_OK) {
         log_debug("sink", "offsets not committed at the end", NULL);
     }

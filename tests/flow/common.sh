@@ -53,15 +53,20 @@ PLAN_FOR_ORACLE=(
     --quantiles 50 --quantiles 95 --quantiles 99 --threshold 50ms --threshold 250ms --threshold 1s
 )
 
-# Start one worker in batch mode: worker NAME TOPIC LOG [options]; its pid is in WORKER.
-worker() {
+# Start one worker that goes on until it is stopped: follow NAME TOPIC LOG [options]; its pid is in WORKER.
+follow() {
     local name=$1 topic=$2 log=$3
     shift 3
     "$WEIR" run --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --redis "$WEIR_TEST_REDIS" \
-        --name "$name" --set redis.prefix="$name" --set http.listen= --until-end \
+        --name "$name" --set redis.prefix="$name" --set http.listen= \
         "${PLAN_FOR_WEIR[@]}" "$@" >"$WORK/$log.log" 2>&1 &
     WORKER=$!
     SERVERS_PIDS+=($!)
+}
+
+# The same in batch mode.
+worker() {
+    follow "$@" --until-end
 }
 
 # run_workers NAME TOPIC COUNT [options]: that many processes until the topic's end, all must succeed.

@@ -47,6 +47,11 @@ MUTANTS=(
      if (status == ST_OK) status = commit_shards(s, snapshot_first, err);'
     'after a commit the rows stay' $stage
     'records_reset(&shard->records);' 'shard->records.silent = false;'
+    'what may have been committed goes out again' $stage
+    'if (status == ST_OK) status = commit_shards(s, snapshot_first, err);'
+    'if (status == ST_OK || status == ST_ABORT) status = commit_shards(s, snapshot_first, err);'
+    'nobody asks who trimmed a snapshot' $stage
+    '    status = check_owner(s, shard, err);' '    status = ST_OK;'
     'snapshot of the offset before' $stage
     's->worker->state, shard->partition, shard->position, &shard->metadata.manifest,'
     's->worker->state, shard->partition, shard->position - 1, &shard->metadata.manifest,'

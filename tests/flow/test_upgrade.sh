@@ -22,11 +22,19 @@ check_rows "$name" "$topic"
 
 # A version that the old worker must not read: the new one takes over what the old one left.
 name=$RUN-raised
-worker "$name" "$topic" "$name-old" --set instance=old "${SLOW[@]}"
+follow "$name" "$topic" "$name-old" --set instance=old "${SLOW[@]}"
 old=$WORKER
-servers_wait 60 "$old" has_rows "$name" || fail "$name: the run was over, or stuck, before it had rows"
-WEIR_TEST_FORMAT=2 worker "$name" "$topic" "$name-new" --set instance=new "${SLOW[@]}"
+servers_wait 60 "$old" has_rows "$name" || fail "$name: no rows"
+WEIR_TEST_FORMAT=2 follow "$name" "$topic" "$name-new" --set instance=new "${SLOW[@]}"
 new=$WORKER
+shares() {
+    for stage in combine aggregate; do
+        grep -q "part=$stage msg=\"partitions assigned\"" "$WORK/$1.log" || return 1
+    done
+}
+servers_wait 60 "$new" shares "$name-new" || fail "the new worker has no partitions"
+"$WEIR" generate --brokers "$WEIR_TEST_BROKERS" --topic "$topic" --seed 10 --duration 3s >"$WORK/live.log" 2>&1 ||
+    fail "weir generate"
 refused() {
     grep -E "$RUN[^ ]*(/|, partition )[0-9]+, offset [0-9]+: .*(version 2|weir2)" "$WORK/$1.log" | cut -c 1-250 | head -1
 }
@@ -34,7 +42,10 @@ wait "$old"
 [ $? = 1 ] || fail "the old worker read what it does not know"
 [ -n "$(refused "$name-old")" ] || fail "the old worker does not say which record it refused and why"
 refused "$name-old"
+kill "$new"
 wait "$new" || fail "the new worker ended with exit code $?"
+WEIR_TEST_FORMAT=2 worker "$name" "$topic" "$name-rest" --set instance=rest "${SLOW[@]}"
+wait "$WORKER" || fail "what the new worker had left to do ended with exit code $?"
 check_rows "$name" "$topic"
 
 # Going back is refused too, and changes nothing.

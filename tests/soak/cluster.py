@@ -1,5 +1,6 @@
 """Three Kafka brokers (KRaft, replication factor 3, at least 2 in sync) that can be killed one by one."""
 
+import random
 import signal
 import socket
 import struct
@@ -37,9 +38,12 @@ num.io.threads=4
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range that the system hands out to clients, and below that of tests/support/servers.sh."""
+    while True:
+        port = random.randrange(10000, 20000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def wait_until(condition, seconds, what):
@@ -70,8 +74,10 @@ class Broker:
             f"listeners=PLAINTEXT://{self.host}:{self.port},CONTROLLER://{self.host}:{self.controller}\n"
             f"advertised.listeners=PLAINTEXT://{self.host}:{self.port}\n"
             f"log.dirs={self.dir}/log\n")
-        self.java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c",
-                  str(self.dir / "server.properties"), log="format.log").wait(timeout=START_S)
+        format_ = self.java("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c",
+                            str(self.dir / "server.properties"), log="format.log")
+        if format_.wait(timeout=START_S) != 0:
+            raise RuntimeError(f"broker {self.number}:\n{self.said('format.log')}")
 
     def java(self, *arguments, log):
         inside = ["ip", "netns", "exec", self.space] if self.space else []
@@ -84,6 +90,21 @@ class Broker:
 
     def start(self):
         self.process = self.java("kafka.Kafka", str(self.dir / "server.properties"), log="server.log")
+
+    def said(self, log="server.log"):
+        return (self.dir / log).read_text(errors="replace")[-3000:]
+
+    def starts(self):
+        """How often it has come up."""
+        return (self.dir / "server.log").read_bytes().count(b"Kafka Server started")
+
+    def wait_for_start(self, number):
+        """Until it has come up that many times; one that ends, or does not, says why."""
+        end = time.monotonic() + START_S
+        while self.starts() < number:
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"broker {self.number} did not start:\n{self.said()}")
+            time.sleep(0.1)
 
     def signal(self, number):
         if self.process is not None and self.process.poll() is None:
@@ -115,19 +136,13 @@ class Cluster:
         for broker in self.brokers:
             broker.start()
         for broker in self.brokers:
-            wait_until(lambda b=broker: b"Kafka Server started" in self.log(b), START_S,
-                       f"broker {broker.number}")
-
-    @staticmethod
-    def log(broker):
-        return (broker.dir / "server.log").read_bytes()
+            broker.wait_for_start(1)
 
     def restart(self, broker):
         """Start a dead broker and wait until it leads again, so that the next one may go."""
-        started = self.log(broker).count(b"Kafka Server started")
+        started = broker.starts()
         broker.start()
-        wait_until(lambda: self.log(broker).count(b"Kafka Server started") > started, START_S,
-                   f"broker {broker.number}")
+        broker.wait_for_start(started + 1)
         time.sleep(3)  # followers catch up; the brokers would refuse writes until they have
 
     def coordinator(self, key, transaction):

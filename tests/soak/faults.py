@@ -307,9 +307,9 @@ def redis_fails_over(round_):
     pause_then(round_)
     for _ in range(2):
         mend = pair.fail_over(behind_s=1 + 2 * round_.rng.random())
+        round_.lost()
         round_.struck()
         mend()
-        round_.lost()
 
 
 # --- clocks, in live mode ----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """One round: a known history in, workers that are disturbed, and the oracle's word on what came out."""
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -11,12 +12,14 @@ import store
 from cluster import knows_topic, wait_until
 
 ROUND_S = 240  # a run that is not over by then is stuck
-LAST_LOOK_S = 15  # before its end, at most, a worker has seen for the last time what Redis holds
+ROWS_PARTITIONS = 4
 STILL_S = 120  # where a difference is looked for, so is one whose rows do not move for that long
 PLAN = ["pane=10s", "skew=5s", "allowed_lateness=5m", "windows=[1m, 5m, 1h]",
         "quantiles=[0.5, 0.95, 0.99]", "thresholds=[50ms, 250ms, 1s]",
         "rules=[{name: slow, when: p95 > 30ms, for: 20s}]",
-        "start=earliest", "partitions=4", "epoch=100ms", "snapshot=2s"]
+        "start=earliest", f"partitions={ROWS_PARTITIONS}", "epoch=100ms", "snapshot=2s"]
+# What a worker says of each partition when it leaves: when it looked last whether Redis held all of it.
+LAST_LOOK = re.compile(rb'"all that was read is in the store" partition=(\d+) applied=-?\d+ looked_ms=(\d+)')
 ORACLE_PLAN = ("--pane 10s --lateness 30s --skew 5s --allowed-lateness 5m --window 1m/10s --window 5m/30s "
                "--window 1h/5m --history 10s --history 1m --quantiles 50 --quantiles 95 --quantiles 99 "
                "--threshold 50ms --threshold 250ms --threshold 1s").split()
@@ -96,7 +99,6 @@ class Worker:
         self.finished = False  # reached the end
         self.leaving = False   # was asked to go, or is not to come back
         self.left = False
-        self.ended_at = 0.0
         self.log = round_.dir / f"worker{number}.log"
         self.start()
         self.thread = threading.Thread(target=self.watch, daemon=True)
@@ -122,7 +124,6 @@ class Worker:
                 time.sleep(0.05)
                 continue
             if code == 0 or self.leaving:
-                self.ended_at = time.monotonic()
                 self.finished = code == 0 and not self.leaving
                 self.left = True
                 return
@@ -170,7 +171,8 @@ class Round:
         self.applied = {}
         self.changes = {}  # by partition of rows: when its place in Redis moved on
         self.strikes = []
-        self.lost_at = 0.0  # when Redis lost something
+        self.lost_ms = 0.0  # when Redis lost something, by the wall clock
+        self.looked_again = False  # by one more worker, since that was after the last look of the others
         self.closers = []  # called at the end, for what a fault started
         self.threads = {}
         # Partitions that are far apart show what belongs to one of them and not to all.
@@ -233,8 +235,16 @@ class Round:
         self.strikes.append(time.monotonic())
 
     def lost(self):
-        """Redis has lost something of what it held."""
-        self.lost_at = time.monotonic()
+        """Redis has lost something of what it held: to be told as soon as it is so."""
+        self.lost_ms = time.time() * 1000
+
+    def looks(self):
+        """When workers that left looked for the last time whether all was there, by partition of rows."""
+        last = {}
+        for worker in self.workers:
+            for partition, looked_ms in LAST_LOOK.findall(worker.log.read_bytes()):
+                last[int(partition)] = max(last.get(int(partition), 0), int(looked_ms))
+        return last
 
     def standstills(self):
         """For each fault, the longest that any partition of rows stood still in the 40 s after it."""
@@ -251,7 +261,9 @@ class Round:
 
     def wait_for_end(self):
         self.wait_for_workers()
-        if self.lost_at > max(w.ended_at for w in self.workers) - LAST_LOOK_S:
+        looks = self.looks()
+        if self.lost_ms and any(looks.get(p, 0) <= self.lost_ms for p in range(ROWS_PARTITIONS)):
+            self.looked_again = True
             self.add_worker()  # what was lost when the others had looked is for the next to fill
             self.wait_for_workers()
 

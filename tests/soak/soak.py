@@ -211,7 +211,8 @@ class Soak:
             starts = sum(w.starts for w in round_.workers)
             print(f"{len(self.results):4} {what.name}: {done}, seed {seed}, {seconds:.0f} s, "
                   f"{starts} starts, {round_.peak_mb():.0f} MB"
-                  + (f", {round_.failures()} left with an error" if round_.failures() else ""), flush=True)
+                  + (f", {round_.failures()} left with an error" if round_.failures() else "")
+                  + (", Redis lost something after the last look" if round_.looked_again else ""), flush=True)
             for worker in round_.workers:
                 for line in worker.log.read_text(errors="replace").splitlines():
                     if line.startswith("weir run: "):
