@@ -269,13 +269,15 @@ static bool incident_linked(const struct incident *incident, const struct member
 }
 
 /* Series that fire on join the oldest incident that they belong to; those that joined draw others in. */
-static void join(struct incident *incident, struct member_told *taken, size_t count)
+static void join(
+    struct fleet *fleet, struct incident *incident, struct member_told *taken, size_t count)
 {
     bool again = true;
     while (again) {
         again = false;
         for (size_t i = 0; i < count; i++) {
             if (taken[i].record == NULL || !incident_linked(incident, &taken[i])) continue;
+            fleet->dropped += incident->members == INCIDENT_MEMBERS_MAX;
             incident_add(incident, &taken[i]);
             again = true;
         }
@@ -379,11 +381,11 @@ static void decide(struct fleet *fleet, struct member_told *taken, size_t count)
         member_release(&taken[i]);
     }
     for (size_t i = 0; i < fleet->incidents; i++)
-        join(&fleet->incident[i], taken, count);
+        join(fleet, &fleet->incident[i], taken, count);
     for (size_t i = 0; i < count; i++) {
         if (taken[i].record == NULL) continue;
         open_incident(fleet, &taken[i]);
-        join(&fleet->incident[fleet->incidents - 1], taken, count);
+        join(fleet, &fleet->incident[fleet->incidents - 1], taken, count);
     }
 }
 
