@@ -259,7 +259,6 @@ static void take_revised(struct backtest *b, const struct output *out)
         if (runs(walk.operator_) && walk.operator_->amend != NULL)
             walk.operator_->amend(walk.self, walk.state, &late);
     }
-    series->awake = states_awake(b->plan->config, series->concerned, series->states);
 }
 
 static enum status refuse_plan(const struct backtest *b, uint64_t plan, struct error *err)

@@ -349,7 +349,6 @@ static void amend(struct closing *c, struct series *series, int64_t pane, const 
     while (states_next(&walk)) {
         if (walk.operator_->amend != NULL) walk.operator_->amend(walk.self, walk.state, &row);
     }
-    series->awake = states_awake(c->plan->config, series->concerned, series->states);
 }
 
 void windows_add_late(struct closing *c, struct series *series, int64_t pane, const void *cell)

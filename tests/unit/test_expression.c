@@ -246,7 +246,6 @@ static void windows_are_the_pane_or_rolling_or_slices(void **unused)
         {"spans[300s] > 1", 300, true},
         {"spans[1h] > 1", 3600, false},
         {"latency_p95_ms_z > 1", 0, false},
-        {"latency_p95_ms_z[10s] > 1", 10, false},
         {"latency_p95_ms_z[1m] > 1", 60, false},
         {"anomaly(any) > none", 0, false},
         {"absent[10m]", 600, false},
