@@ -67,8 +67,9 @@ struct rule_value {
 struct rule_state {
     int64_t since_ns; /* pending, firing: start of the first pane of those that met the condition */
     int64_t met_ns;   /* end of the newest pane that did */
-    int64_t seen_ns;  /* end of the newest pane that held spans, late ones too; 0: none did */
-    uint64_t state;   /* enum alert_state: inactive, pending, firing */
+    int64_t
+        seen_ns; /* end of the newest pane that held spans (absent: late ones too); 0: none did */
+    uint64_t state; /* enum alert_state: inactive, pending, firing */
     uint64_t awake;
     struct rule_value term[]; /* by number */
 };

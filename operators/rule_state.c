@@ -169,9 +169,9 @@ void rule_amend(const void *self, void *state, const struct row *late)
 {
     const struct rule *r = self;
     struct rule_state *s = state;
-    if (late->end_ns <= s->seen_ns) return;
+    if (r->absent_ns_max == 0 || late->end_ns <= s->seen_ns) return;
     s->seen_ns = late->end_ns;
-    if (r->absent_ns_max != 0) s->awake = true;
+    s->awake = true;
 }
 
 bool rule_awake(const void *self, const void *state)
