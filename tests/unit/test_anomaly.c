@@ -3,7 +3,8 @@
  * and that its state is all there is to it.
  *
  * Mutations that fail here: scores before the warm-up is over, rows scored twice or not the one
- * observed, silence that is never told or told for ever, a state that points anywhere.
+ * observed, silence that is never told or told for ever, a side of spans that is
+ * looked at though nobody asked, a state that points anywhere.
  */
 #include "operators/sketch.h"
 #include "tests/support/operator_bench.h"
@@ -215,6 +216,33 @@ static void only_one_side_is_looked_at_if_so_told(void **unused)
     watch_close(&w);
 }
 
+/* Of throughput too: neither a flood nor silence is told to who asked for the other. */
+static void only_one_side_of_spans_is_looked_at_if_so_told(void **unused)
+{
+    (void)unused;
+    static const char *const config[] = {
+        "{of: spans, direction: down}", "{of: spans, direction: up}"};
+    for (int up = 0; up < 2; up++) {
+        struct watch w;
+        struct random random = random_from(11);
+        watch_open(&w, config[up]);
+        for (int i = 0; i < 1000; i++)
+            take(&w, &random, about(&random, 200), 0, 0);
+        for (int i = 0; i < 5; i++) {
+            take(&w, &random, up == 1 ? 0 : 5000, 0, 0);
+            assert_true(column(&w, "spans_z") == 0 && column(&w, "spans_p") == 1);
+            assert_true(column(&w, "spans_level") == 0);
+        }
+        for (int i = 0; i < 50; i++)
+            take(&w, &random, about(&random, 200), 0, 0);
+        for (int i = 0; i < 2; i++)
+            take(&w, &random, up == 1 ? 5000 : 0, 0, 0);
+        assert_true(column(&w, "spans_level") == 2);
+        assert_true(column(&w, "spans_direction") == (up == 1 ? 1 : -1));
+        watch_close(&w);
+    }
+}
+
 /* Quantiles of no more than a few spans are no cause to page. */
 static void a_quantile_of_few_spans_does_not_page(void **unused)
 {
@@ -380,6 +408,7 @@ int main(void)
         cmocka_unit_test(silence_is_told_for_an_hour),
         cmocka_unit_test(more_spans_are_told_too),
         cmocka_unit_test(only_one_side_is_looked_at_if_so_told),
+        cmocka_unit_test(only_one_side_of_spans_is_looked_at_if_so_told),
         cmocka_unit_test(a_quantile_of_few_spans_does_not_page),
         cmocka_unit_test(only_the_observed_row_is_filled),
         cmocka_unit_test(state_goes_on_from_its_bytes),
