@@ -3,7 +3,7 @@
  * and that its state is all there is to it.
  *
  * Mutations that fail here: scores before the warm-up is over, rows scored twice or not the one
- * observed, silence that is never told or told for ever, a side of spans that is
+ * observed, silence that is never told, told for ever or learned for ever, a side of spans that is
  * looked at though nobody asked, a state that points anywhere.
  */
 #include "operators/sketch.h"
@@ -175,6 +175,30 @@ static void silence_is_told_for_an_hour(void **unused)
     w.window += 600; /* and then nothing is observed */
     take(&w, &random, 45, 0, 0);
     assert_true(column(&w, "spans_level") == 0);
+    watch_close(&w);
+}
+
+/* However long the engine goes on looking, as it does while it keeps a long window of the series. */
+static void silence_is_not_learned_for_ever(void **unused)
+{
+    (void)unused;
+    struct watch w;
+    struct random random = random_from(12);
+    watch_open(&w, "{of: spans}");
+    for (int i = 0; i < 1000; i++)
+        take(&w, &random, about(&random, 50), 0, 0);
+    for (int i = 0; i < 60; i++)
+        take(&w, &random, 0, 0, 0);
+    double usual = column(&w, "spans_expected");
+    assert_true(column(&w, "spans_level") == 2 && usual > 40);
+    for (int i = 0; i < 2000; i++) {
+        take(&w, &random, 0, 0, 0);
+        assert_true(isnan(column(&w, "spans_z")) && isnan(column(&w, "spans_level")));
+        assert_true(isnan(w.bench.op->surprise(w.bench.self, w.bench.state)));
+    }
+    take(&w, &random, 45, 0, 0);
+    assert_true(column(&w, "spans_level") == 0 && column(&w, "spans_windows_seen") == 1061);
+    assert_true(column(&w, "spans_expected") > 0.95 * usual);
     watch_close(&w);
 }
 
@@ -406,6 +430,7 @@ int main(void)
         cmocka_unit_test(errors_are_found),
         cmocka_unit_test(latency_is_found_and_its_band_is_of_the_mean),
         cmocka_unit_test(silence_is_told_for_an_hour),
+        cmocka_unit_test(silence_is_not_learned_for_ever),
         cmocka_unit_test(more_spans_are_told_too),
         cmocka_unit_test(only_one_side_is_looked_at_if_so_told),
         cmocka_unit_test(only_one_side_of_spans_is_looked_at_if_so_told),
