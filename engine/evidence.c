@@ -42,7 +42,7 @@ static void give_score(const struct plan *plan, const struct row *row, struct by
     double shift = shift_of(of, value, expected);
     if (level >= SCORE_NOTICE && isfinite(shift))
         signal->shift = (isfinite(signal->shift) ? signal->shift : 0) + shift;
-    double height = level * 1000 + fmin(fabs(z), 999);
+    double height = isfinite(z) ? level * 1000 + fmin(fabs(z), 999) : NAN;
     if (!isfinite(height) || height <= *highest) return;
     *highest = height;
     signal->name = of;
