@@ -1,8 +1,8 @@
 /*
- * What an alert is shown with: the signal that stands out most.
+ * What an alert is shown with: the signal that stands out most, traces and errors.
  *
  * Mutations that fail here: a scorer without a z that is named, a level that counts for less than a z,
- * shifts of signals that are as usual.
+ * shifts of signals that are as usual, traces of before where there are newer ones.
  */
 #include "engine/evidence.h"
 #include "tests/support/pipeline_bench.h"
@@ -101,12 +101,40 @@ static void the_level_goes_before_the_z_and_shifts_add_up(void **unused)
     bench_plan_release(&bench);
 }
 
+static void newer_traces_and_errors_go_before_older_ones(void **unused)
+{
+    (void)unused;
+    struct bench_plan bench;
+    struct row before = {.exemplars = 2, .error_kinds = 1, .errors_else = 4}, since = {0};
+    struct alert alert = {0};
+    bench_init(&bench);
+    before.exemplar[0].duration_ns = 1;
+    before.error_kind[0] = (struct error_kind){.type = bytes_of("Old"), .count = 5};
+    evidence_give(&bench.plan, &before, &alert);
+    evidence_renew(&since, &alert); /* nothing came */
+    assert_int_equal(alert.exemplars, 2);
+    assert_int_equal(alert.errors_else, 4);
+    since.exemplars = 1;
+    since.exemplar[0].duration_ns = 9;
+    evidence_renew(&since, &alert); /* and what did, failed nowhere */
+    assert_int_equal(alert.exemplars, 1);
+    assert_int_equal(alert.exemplar[0].duration_ns, 9);
+    assert_true(bytes_are(alert.error_kind[0].type, "Old"));
+    since.error_kinds = 1;
+    since.error_kind[0] = (struct error_kind){.type = bytes_of("New"), .count = 1};
+    evidence_renew(&since, &alert);
+    assert_true(bytes_are(alert.error_kind[0].type, "New"));
+    assert_int_equal(alert.errors_else, 0);
+    bench_plan_release(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_stands_out_where_nothing_is_scored),
         cmocka_unit_test(a_signal_without_a_z_is_not_named),
         cmocka_unit_test(the_level_goes_before_the_z_and_shifts_add_up),
+        cmocka_unit_test(newer_traces_and_errors_go_before_older_ones),
     };
     return cmocka_run_group_tests_name("alert_evidence", tests, NULL, NULL);
 }
