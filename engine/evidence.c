@@ -42,7 +42,7 @@ static void give_score(const struct plan *plan, const struct row *row, struct by
     double shift = shift_of(of, value, expected);
     if (level >= SCORE_NOTICE && isfinite(shift))
         signal->shift = (isfinite(signal->shift) ? signal->shift : 0) + shift;
-    double height = level * 1000 + fmin(fabs(z), 999);
+    double height = isfinite(z) ? level * 1000 + fmin(fabs(z), 999) : NAN;
     if (!isfinite(height) || height <= *highest) return;
     *highest = height;
     signal->name = of;
@@ -67,12 +67,28 @@ static void give_signal(const struct plan *plan, const struct row *row, struct s
     }
 }
 
-void evidence_give(const struct plan *plan, const struct row *row, struct alert *alert)
+static void give_traces(const struct row *row, struct alert *alert)
 {
-    give_signal(plan, row, &alert->signal);
     memcpy(alert->exemplar, row->exemplar, sizeof(alert->exemplar));
     alert->exemplars = row->exemplars;
+}
+
+static void give_errors(const struct row *row, struct alert *alert)
+{
     memcpy(alert->error_kind, row->error_kind, sizeof(alert->error_kind));
     alert->error_kinds = row->error_kinds;
     alert->errors_else = row->errors_else;
+}
+
+void evidence_give(const struct plan *plan, const struct row *row, struct alert *alert)
+{
+    give_signal(plan, row, &alert->signal);
+    give_traces(row, alert);
+    give_errors(row, alert);
+}
+
+void evidence_renew(const struct row *since, struct alert *alert)
+{
+    if (since->exemplars != 0) give_traces(since, alert);
+    if (since->error_kinds != 0) give_errors(since, alert);
 }

@@ -11,4 +11,12 @@
  */
 void evidence_give(const struct plan *plan, const struct row *row, struct alert *alert);
 
+/*
+ * What came after that slice says more of the fault: its exemplars and its error kinds, each where there
+ * are any, take the place of the slice's.
+ *
+ * since  of what has been closed since the slice's end; its texts are borrowed
+ */
+void evidence_renew(const struct row *since, struct alert *alert);
+
 #endif

@@ -54,15 +54,21 @@ static void alert_name(struct alert *alert)
     buffer_release(&text);
 }
 
+static uint32_t evidence_level(const struct plan *plan)
+{
+    return plan->scored ? plan->score_level : 0;
+}
+
 /*
  * What an alert is shown with: the newest closed slice of what is scored, else of the panes. Scorers
  * only repeat what they know of it.
  */
-static void evidence_row(const struct closing *c, const struct series *series, struct row *row)
+static void evidence_row(
+    const struct closing *c, const struct series *series, int64_t next_pane, struct row *row)
 {
-    uint32_t level = c->plan->scored ? c->plan->score_level : 0;
+    uint32_t level = evidence_level(c->plan);
     int64_t width_ns = c->plan->level[level].width_ns;
-    int64_t index = newest_closed(c->plan, level, c->pane + 1);
+    int64_t index = newest_closed(c->plan, level, next_pane);
     const struct slice *slice = slices_find(&series->level[level], index);
     *row = (struct row){.start_ns = index * width_ns,
         .end_ns = (index + 1) * width_ns,
@@ -75,21 +81,60 @@ static void evidence_row(const struct closing *c, const struct series *series, s
     }
 }
 
-void windows_say_alert(
-    struct closing *c, const struct series *series, struct alert *alert, int64_t at_ns)
+/* Merge the slices of a level that are closed since; returns  where they end. */
+static int64_t merge_since(const struct closing *c, const struct series *series, uint32_t level,
+    int64_t since_ns, int64_t next_pane, void *cell)
 {
-    if (c->records->silent) return;
-    struct row row;
-    alert->series = series->name;
-    alert->sent_ms = c->sent_ms;
-    alert->at_ns = at_ns;
-    alert_name(alert);
-    evidence_row(c, series, &row);
-    evidence_give(c->plan, &row, alert);
+    int64_t width_ns = c->plan->level[level].width_ns;
+    int64_t newest = newest_closed(c->plan, level, next_pane);
+    for (int64_t i = floor_div(since_ns, width_ns); i <= newest; i++) {
+        const struct slice *slice = slices_find(&series->level[level], i);
+        if (slice != NULL) cell_merge(&c->plan->layout, cell, slice->cell, c->pool);
+    }
+    return (newest + 1) * width_ns;
+}
+
+/*
+ * What was closed since the slice of the evidence: of a fault that begins in the middle of one, rules
+ * over panes know before it ends. The coarser slices first, since panes are kept for those only.
+ */
+static void *cell_since(
+    const struct closing *c, const struct series *series, int64_t since_ns, int64_t next_pane)
+{
+    void *cell = cell_new(&c->plan->layout, c->pool);
+    for (uint32_t level = evidence_level(c->plan); level != 0;) {
+        level = c->plan->level[level].from;
+        since_ns = merge_since(c, series, level, since_ns, next_pane, cell);
+    }
+    return cell;
+}
+
+static void alert_say(struct closing *c, const struct alert *alert)
+{
     if (alert->together)
         records_tell(c->records, alert, c->plan->fingerprint);
     else
         records_alert(c->records, alert, c->plan->fingerprint);
+}
+
+void windows_say_alert(
+    struct closing *c, const struct series *series, struct alert *alert, int64_t at_ns)
+{
+    if (c->records->silent) return;
+    struct row row, since;
+    int64_t next_pane = floor_div(at_ns, c->plan->pane_ns);
+    alert->series = series->name;
+    alert->sent_ms = c->sent_ms;
+    alert->at_ns = at_ns;
+    alert_name(alert);
+    evidence_row(c, series, next_pane, &row);
+    evidence_give(c->plan, &row, alert);
+    void *cell = cell_since(c, series, row.end_ns, next_pane);
+    since = (struct row){.start_ns = row.end_ns, .end_ns = at_ns};
+    cell_report(&c->plan->layout, cell, &since);
+    evidence_renew(&since, alert);
+    alert_say(c, alert);
+    cell_free(&c->plan->layout, cell, c->pool); /* the alert borrowed from it */
 }
 
 /* Run the operators over a row; what they find out over all rows of the pane is said after them. */

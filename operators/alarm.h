@@ -5,10 +5,10 @@
  * its level only rises. Evidence is
  *
  *   a notice  z streams or values beyond their adaptive limits (operators/limits.h: z of about 4.3 for
- *             counts and latency, 3.7 for other columns); or the fleet's verdict, if p is at most
- *             3e-4 by itself
+ *             counts and latency, 3.7 for other columns); or the fleet's verdict, if `surprise` is
+ *             at most 1e-4 by itself, once in a week of a series
  *   a page    limits by whose own account p is below 3e-5 (z of about 5.7 for counts and latency); or
- *             the fleet's verdict, if p is at most 7e-6 by itself, once in a hundred series-days
+ *             the fleet's verdict, if `surprise` is at most 2e-5 by itself, once in five weeks
  *
  * The fleet's verdict alone would not do: it says how many of all findings are false, so that in a
  * fleet of three series it names one by chance every hour.

@@ -23,7 +23,7 @@
  * rolling rows are neither scored nor learned.
  *
  * While a series is silent its throughput goes on being scored, for SILENT_WINDOWS at most; then nothing
- * is said until it has spans again, when an episode that was on is over.
+ * is said or learned until it has spans again, when an episode that was on is over.
  */
 #include "engine/base/hash.h"
 #include "operators/alarm.h"
@@ -208,6 +208,10 @@ static void anomaly_observe(const void *self, void *state, const struct row *row
     const struct anomaly *a = self;
     struct anomaly_state *s = state;
     struct assessment window = {0};
+    if (s->silent == SILENT_WINDOWS && is_empty(row)) {
+        keep(s, &window);
+        return;
+    }
     if (s->silent == SILENT_WINDOWS && row->start_ns != s->end_ns) s->alarm = (struct alarm){0};
     a->signal->observe(&a->context, s->signal, row, &window);
     keep(s, &window);

@@ -194,8 +194,9 @@ static double sum_blocks(const struct trials *t, double k, int step, double bloc
         width = lesser(width, 1 + floor(lesser(k, t->trials - k) / 8)); /* ends may be steep */
         double part = width * exp(beta_binomial_log(t, k + step * (width - 1) / 2));
         sum += part;
-        if (!(part > sum * 1e-17)) break;
-        k += step * width;
+        double next = k + step * width; /* where doubles are no longer dense, it may be k */
+        if (!(part > sum * 1e-17) || next == k) break;
+        k = next;
     }
     return sum;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define MEMORY_WINDOWS   1440.0 /* a day of minutes */
+#define EVENTS_MIN       0.5    /* never surer of "none" than a day without any allows */
 #define SHARE_OF_POISSON 0.1
 #define CONCENTRATION_MIN \
     1e-3 /* of a beta variable: below, a window is all or nothing in any case */
@@ -54,7 +55,7 @@ void rate_learn(struct rate *rate, uint64_t events, uint64_t spans)
     double share = rate_share(rate), mean = share * (double)spans;
     double count = dispersion_winsorised((double)events, mean, dispersion_phi(&rate->dispersion));
     dispersion_learn(&rate->dispersion, count, mean, 1 - share);
-    rate->events = rate->events * (1 - 1 / MEMORY_WINDOWS) + count;
+    rate->events = greater(rate->events * (1 - 1 / MEMORY_WINDOWS) + count, EVENTS_MIN);
     rate->spans = rate->spans * (1 - 1 / MEMORY_WINDOWS) + (double)spans;
     if (rate->seen < UINT32_MAX) rate->seen++;
 }

@@ -41,15 +41,19 @@ static void spans_band(double expected, double size, struct assessment *out)
     out->high = expected + reach;
 }
 
+/* On a side that is not looked at, any count is as usual. */
 static void spans_score(const struct signal_context *context, struct spans_state *s, uint64_t spans,
     double expected, struct assessment *out)
 {
-    double size = spans_size(s, expected);
+    double size = spans_size(s, expected), z = 0, p = 1;
     bool over = (double)spans > expected;
-    struct tail tail = over ? negative_binomial_upper(spans, expected, size)
-                            : negative_binomial_lower(spans, expected, size);
-    double z = z_of_upper(tail.mid);
-    signal_weigh(&s->evidence, over ? z : -z, tail.p, true, out);
+    if (over ? context->up : context->down) {
+        struct tail tail = over ? negative_binomial_upper(spans, expected, size)
+                                : negative_binomial_lower(spans, expected, size);
+        z = over ? z_of_upper(tail.mid) : -z_of_upper(tail.mid);
+        p = tail.p;
+    }
+    signal_weigh(&s->evidence, z, p, true, out);
     out->is_scored = s->baseline.seen >= context->warmup;
 }
 

@@ -56,7 +56,7 @@ static bool is_due(const struct slow_count *s, uint32_t a_day)
 {
     if (s->threshold == 0) return (double)s->spans >= SPANS_KNOWN && s->windows >= WINDOWS_KNOWN;
     bool moved = fabs(s->percentile - s->threshold) >= MOVED_BUCKETS;
-    return moved && (s->windows >= a_day || has_drifted(s));
+    return moved && (s->windows >= lesser(a_day, UINT16_MAX) || has_drifted(s));
 }
 
 void slow_count_learn(struct slow_count *s, const struct sketch *sketch, uint64_t slow, double mean,

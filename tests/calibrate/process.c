@@ -159,6 +159,12 @@ DRAW(rare_errors)
     row_spans(row, 40, gsl_ran_binomial(rng, 0.01, 40));
 }
 
+DRAW(rarest_errors)
+{
+    UNUSED;
+    row_spans(row, 100, gsl_ran_binomial(rng, 1e-5, 100));
+}
+
 DRAW(overdispersed_errors)
 {
     UNUSED;
@@ -242,6 +248,7 @@ const struct process processes[] = {
     {"cron spike each 60", "spans", spiky_spans},
     {"regime switching", "spans", switching_spans},
     {"n = 40, p = 1 %", "errors", rare_errors},
+    {"n = 100, p = 0.001 %", "errors", rarest_errors},
     {"overdispersed, phi = 0.3", "errors", overdispersed_errors},
     {"30 %, overdispersed", "errors", many_errors},
     {"cron spike each 60", "errors", spiky_errors},

@@ -3,7 +3,8 @@
  * and that its state is all there is to it.
  *
  * Mutations that fail here: scores before the warm-up is over, rows scored twice or not the one
- * observed, silence that is never told or told for ever, a state that points anywhere.
+ * observed, silence that is never told, told for ever or learned for ever, a side of spans that is
+ * looked at though nobody asked, a state that points anywhere.
  */
 #include "operators/sketch.h"
 #include "tests/support/operator_bench.h"
@@ -177,6 +178,30 @@ static void silence_is_told_for_an_hour(void **unused)
     watch_close(&w);
 }
 
+/* However long the engine goes on looking, as it does while it keeps a long window of the series. */
+static void silence_is_not_learned_for_ever(void **unused)
+{
+    (void)unused;
+    struct watch w;
+    struct random random = random_from(12);
+    watch_open(&w, "{of: spans}");
+    for (int i = 0; i < 1000; i++)
+        take(&w, &random, about(&random, 50), 0, 0);
+    for (int i = 0; i < 60; i++)
+        take(&w, &random, 0, 0, 0);
+    double usual = column(&w, "spans_expected");
+    assert_true(column(&w, "spans_level") == 2 && usual > 40);
+    for (int i = 0; i < 2000; i++) {
+        take(&w, &random, 0, 0, 0);
+        assert_true(isnan(column(&w, "spans_z")) && isnan(column(&w, "spans_level")));
+        assert_true(isnan(w.bench.op->surprise(w.bench.self, w.bench.state)));
+    }
+    take(&w, &random, 45, 0, 0);
+    assert_true(column(&w, "spans_level") == 0 && column(&w, "spans_windows_seen") == 1061);
+    assert_true(column(&w, "spans_expected") > 0.95 * usual);
+    watch_close(&w);
+}
+
 static void more_spans_are_told_too(void **unused)
 {
     (void)unused;
@@ -213,6 +238,33 @@ static void only_one_side_is_looked_at_if_so_told(void **unused)
     take(&w, &random, 10, 0, 0);
     assert_true(column(&w, "rate_per_s_level") >= 1 && column(&w, "rate_per_s_z") < -3);
     watch_close(&w);
+}
+
+/* Of throughput too: neither a flood nor silence is told to who asked for the other. */
+static void only_one_side_of_spans_is_looked_at_if_so_told(void **unused)
+{
+    (void)unused;
+    static const char *const config[] = {
+        "{of: spans, direction: down}", "{of: spans, direction: up}"};
+    for (int up = 0; up < 2; up++) {
+        struct watch w;
+        struct random random = random_from(11);
+        watch_open(&w, config[up]);
+        for (int i = 0; i < 1000; i++)
+            take(&w, &random, about(&random, 200), 0, 0);
+        for (int i = 0; i < 5; i++) {
+            take(&w, &random, up == 1 ? 0 : 5000, 0, 0);
+            assert_true(column(&w, "spans_z") == 0 && column(&w, "spans_p") == 1);
+            assert_true(column(&w, "spans_level") == 0);
+        }
+        for (int i = 0; i < 50; i++)
+            take(&w, &random, about(&random, 200), 0, 0);
+        for (int i = 0; i < 2; i++)
+            take(&w, &random, up == 1 ? 5000 : 0, 0, 0);
+        assert_true(column(&w, "spans_level") == 2);
+        assert_true(column(&w, "spans_direction") == (up == 1 ? 1 : -1));
+        watch_close(&w);
+    }
 }
 
 /* Quantiles of no more than a few spans are no cause to page. */
@@ -378,8 +430,10 @@ int main(void)
         cmocka_unit_test(errors_are_found),
         cmocka_unit_test(latency_is_found_and_its_band_is_of_the_mean),
         cmocka_unit_test(silence_is_told_for_an_hour),
+        cmocka_unit_test(silence_is_not_learned_for_ever),
         cmocka_unit_test(more_spans_are_told_too),
         cmocka_unit_test(only_one_side_is_looked_at_if_so_told),
+        cmocka_unit_test(only_one_side_of_spans_is_looked_at_if_so_told),
         cmocka_unit_test(a_quantile_of_few_spans_does_not_page),
         cmocka_unit_test(only_the_observed_row_is_filled),
         cmocka_unit_test(state_goes_on_from_its_bytes),

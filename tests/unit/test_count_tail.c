@@ -189,6 +189,17 @@ static void many_trials_are_taken_in_blocks(void **unused)
     }
 }
 
+/* Beyond 2^53 doubles have gaps, and adding one to such a number is no step: this has to end. */
+static void more_trials_than_doubles_count_have_a_tail(void **unused)
+{
+    (void)unused;
+    const uint64_t trials = UINT64_C(1) << 54;
+    for (uint64_t rest = 0; rest < 64; rest++) {
+        double p = beta_binomial_upper(trials - rest, trials, 2, 2).p;
+        assert_true(p >= 0 && p <= 1);
+    }
+}
+
 /* p falls as the count rises, to where doubles end. */
 static void beta_binomial_falls(void **unused)
 {
@@ -249,6 +260,7 @@ int main(void)
         cmocka_unit_test(huge_counts_have_a_tail),
         cmocka_unit_test(beta_binomial_tails_are_sums_of_their_terms),
         cmocka_unit_test(many_trials_are_taken_in_blocks),
+        cmocka_unit_test(more_trials_than_doubles_count_have_a_tail),
         cmocka_unit_test(beta_binomial_falls),
         cmocka_unit_test(bad_arguments_say_nothing),
         cmocka_unit_test(z_and_p_are_inverse),

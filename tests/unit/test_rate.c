@@ -3,7 +3,8 @@
  * where the beta-binomial takes over.
  *
  * Mutations that fail here: the uncertainty of the share left out of the size, a learner that takes
- * outliers whole, phi learned without the share that chance has, beta and gamma of unequal spread.
+ * outliers whole, phi learned without the share that chance has, beta and gamma of unequal spread,
+ * events that decay to nothing.
  */
 #include "operators/rate.h"
 #include "tests/support/random.h"
@@ -146,6 +147,22 @@ static void little_says_little(void **unused)
     assert_true(near((double)d.found, 8 * 0.25 / 5.25 * (1 - 0.25 / 5.5) - 0.25 / 5.5, 1e-6));
 }
 
+/* What has not been seen for a month, or ever, may still come once: that is no news, a burst of it is. */
+static void a_long_past_without_any_is_no_proof_of_none(void **unused)
+{
+    (void)unused;
+    static const int windows[] = {1440, 30 * 1440, 2000000};
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        struct rate rate = {0};
+        rate_begin(&rate, 0.5, 50);
+        for (int w = 0; w < windows[i]; w++)
+            rate_learn(&rate, 0, 100);
+        double one = rate_upper(&rate, 1, 100).p;
+        if (one < 1e-4 || one > 1e-2) fail_msg("after %d windows: p %g of one", windows[i], one);
+        assert_true(rate_upper(&rate, 5, 100).p < 1e-9);
+    }
+}
+
 /* A spike every 60 windows must not make a series blind to silence. */
 static void spikes_leave_phi_small(void **unused)
 {
@@ -171,6 +188,7 @@ int main(void)
         cmocka_unit_test(dispersion_keeps_its_bounds),
         cmocka_unit_test(little_says_little),
         cmocka_unit_test(spikes_leave_phi_small),
+        cmocka_unit_test(a_long_past_without_any_is_no_proof_of_none),
     };
     return cmocka_run_group_tests_name("rate", tests, NULL, NULL);
 }

@@ -115,6 +115,26 @@ static void it_moves_only_when_it_must(void **unused)
     assert_true(windows < A_DAY);
 }
 
+/* Windows of a second: a day has more of them than are counted. */
+static void a_day_ends_however_many_windows_it_has(void **unused)
+{
+    (void)unused;
+    struct pool pool = {0};
+    struct sketch sketch = {0};
+    sketch_add(&sketch, 500, 10, &pool);
+    for (int over = 0; over < 2; over++) {
+        struct slow_count s = {.percentile = 1010,
+            .spans = 1e5f,
+            .threshold = 1000,
+            .windows = over == 1 ? UINT16_MAX : 1000};
+        rate_begin(&s.rate, 20, 400);
+        slow_count_learn(&s, &sketch, 0, 900, 90, 86400);
+        assert_int_equal(s.threshold, over == 1 ? 1009 : 1000);
+    }
+    sketch_release(&sketch, &pool);
+    pool_release(&pool);
+}
+
 static void a_new_threshold_is_believed_as_twenty(void **unused)
 {
     (void)unused;
@@ -140,6 +160,7 @@ int main(void)
         cmocka_unit_test(the_threshold_is_near_the_95th_percentile),
         cmocka_unit_test(it_is_known_after_two_hundred_spans),
         cmocka_unit_test(it_moves_only_when_it_must),
+        cmocka_unit_test(a_day_ends_however_many_windows_it_has),
         cmocka_unit_test(a_new_threshold_is_believed_as_twenty),
         cmocka_unit_test(windows_without_spans_teach_nothing),
     };
