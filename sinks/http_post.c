@@ -235,7 +235,10 @@ static void tls_set(const struct http_post *post)
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (*s->ca_file != '\0') curl_easy_setopt(curl, CURLOPT_CAINFO, s->ca_file);
+    if (*s->ca_file != '\0') {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, s->ca_file);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* else the system's vouch besides */
+    }
     if (*s->certificate_file == '\0') return;
     curl_easy_setopt(curl, CURLOPT_SSLCERT, s->certificate_file);
     curl_easy_setopt(curl, CURLOPT_SSLKEY, s->key_file);
