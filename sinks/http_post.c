@@ -16,12 +16,14 @@ enum {
     SAID_BYTES = 160, /* of an answer's body, for the error */
     LINE_BYTES_MAX = 8192,
     WAIT_S_MAX = 300,
+    HURRY_MS = 2000, /* what a request that is under way has left once we stop */
 };
 
 struct http_post {
     CURL *curl;
     const struct http_settings *settings;
     bool (*stopping)(void);
+    int64_t hurry_ns;           /* it ends by then, by clock_ns; 0: we do not stop */
     struct curl_slist *headers; /* of the post under way */
     char said[SAID_BYTES + 1];  /* the beginning of what the server answered */
     size_t said_bytes;
@@ -176,12 +178,20 @@ static size_t on_answer(char *data, size_t one, size_t bytes, void *opaque)
     return bytes;
 }
 
+static bool is_stopping(const struct http_post *post)
+{
+    return post->stopping != NULL && post->stopping();
+}
+
+/* What is cut off now may have been taken, and would be told twice. */
 static int on_progress(
     void *opaque, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
-    const struct http_post *post = opaque;
+    struct http_post *post = opaque;
     (void)down_all, (void)down, (void)up_all, (void)up;
-    return post->stopping != NULL && post->stopping();
+    if (!is_stopping(post)) return 0;
+    if (post->hurry_ns == 0) post->hurry_ns = clock_ns() + HURRY_MS * NS_PER_MS;
+    return clock_ns() >= post->hurry_ns;
 }
 
 static enum status header_add(struct http_post *post, const char *line, struct error *err)
@@ -269,6 +279,7 @@ static void post_set(struct http_post *post, const char *url, struct bytes body)
     tls_set(post);
     post->said_bytes = 0;
     post->failed[0] = '\0';
+    post->hurry_ns = is_stopping(post) ? clock_ns() : 0; /* nothing is begun any more */
 }
 
 static enum notify_reason reason_of(CURLcode code)

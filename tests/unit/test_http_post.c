@@ -217,6 +217,50 @@ static void a_slow_server_is_not_waited_for(void **unused)
     assert_true(clock_ns() - begun_ns < 4 * NS_PER_S);
 }
 
+static int64_t stop_ns;
+
+static bool is_stopped(void)
+{
+    return clock_ns() >= stop_ns;
+}
+
+/* Post to a server of its own that answers after `delay_ms`, and stop after `after_ms`. */
+static enum status tell_and_stop(int delay_ms, int64_t after_ms)
+{
+    struct http_server slow;
+    struct config config;
+    struct notify_failure failure;
+    struct error err;
+    void *line = NULL;
+    http_server_start(&slow, NULL, NULL);
+    http_server_misbehave(&slow, delay_ms, false, false);
+    receiver_config(&config, "{name: hook, webhook: 'http://127.0.0.1:%d/'}", slow.port);
+    struct notice notice = receiver_notice("f00d", NOTICE_FIRING, NOON);
+    const struct notice *const notices[] = {&notice};
+    const struct receiver *receiver = &config.receiver[0];
+    assert_int_equal(receiver->kind->open(&line, receiver->self, 0, is_stopped, &err), ST_OK);
+    stop_ns = clock_ns() + after_ms * NS_PER_MS;
+    enum status status = receiver->kind->send(line, notices, 1, &failure, &err);
+    receiver->kind->close(line);
+    http_server_stop(&slow);
+    notice_release(&notice);
+    config_release(&config);
+    return status;
+}
+
+/* It would be told again by who comes next. */
+static void who_stops_waits_a_little_for_an_answer(void **unused)
+{
+    (void)unused;
+    assert_int_equal(tell_and_stop(1700, 100), ST_OK);
+    int64_t begun_ns = clock_ns();
+    assert_int_equal(tell_and_stop(8000, 100), ST_RETRY);
+    assert_true(clock_ns() - begun_ns < 5 * NS_PER_S);
+    begun_ns = clock_ns();
+    assert_int_equal(tell_and_stop(1000, -1), ST_RETRY); /* nothing is begun any more */
+    assert_true(clock_ns() - begun_ns < NS_PER_S);
+}
+
 static void an_answer_that_breaks_off_is_none(void **unused)
 {
     (void)unused;
@@ -421,6 +465,7 @@ int main(void)
         FRESH(a_redirect_is_not_followed),
         FRESH(a_server_may_say_when_to_come_again),
         FRESH(a_slow_server_is_not_waited_for),
+        FRESH(who_stops_waits_a_little_for_an_answer),
         FRESH(an_answer_that_breaks_off_is_none),
         FRESH(a_server_that_is_not_there_is_unreachable),
         FRESH(only_a_server_that_proves_who_it_is_is_told),
