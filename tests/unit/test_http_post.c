@@ -4,6 +4,7 @@
  */
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
+#include "engine/config_receivers.h"
 #include "sinks/signature.h"
 #include "tests/support/http_server.h"
 #include "tests/support/receiver.h"
@@ -428,6 +429,41 @@ static void alertmanager_is_told_as_its_api_has_it(void **unused)
     notice_release(&notice);
 }
 
+/* The clock of who makes spans may be ahead of ours: an end that lies ahead would be none. */
+static void alertmanager_is_told_of_no_time_ahead(void **unused)
+{
+    (void)unused;
+    for (int s = NOTICE_FIRING; s <= NOTICE_RESOLVED; s++) {
+        int64_t now_ns = clock_wall_ns(), starts_ns, ends_ns;
+        int64_t ahead_ms = now_ns / NS_PER_MS + 3600 * INT64_C(1000);
+        struct notice notice = receiver_notice("f00d", (enum notice_state)s, ahead_ms);
+        json_t *alert = told_alertmanager(", resend: 30s", &notice);
+        assert_true(instant_parse(text_at(alert, NULL, "startsAt"), 0, &starts_ns));
+        assert_true(instant_parse(text_at(alert, NULL, "endsAt"), 0, &ends_ns));
+        assert_true(starts_ns <= clock_wall_ns());
+        assert_true(ends_ns >= starts_ns);
+        assert_true((ends_ns > clock_wall_ns()) == (s == NOTICE_FIRING));
+        json_decref(alert);
+        notice_release(&notice);
+    }
+}
+
+/* In metrics, logs and Redis, where a path has no place that it is not needed for. */
+static void an_alertmanager_is_named_by_host_and_port_where_that_will_do(void **unused)
+{
+    (void)unused;
+    static const char *const want[] = {"am@a:9093", "am@b:80/one", "am@b:80/two", "am@c:443"};
+    struct config config;
+    char place[RECEIVER_PLACE_BYTES];
+    receiver_config(&config, "{name: am, alertmanager: ['http://a:9093/hidden', 'http://b/one', "
+                             "'http://b:80/two', 'https://c/hidden/']}");
+    for (size_t i = 0; i < 4; i++) {
+        receiver_place(&config.receiver[0], i, place);
+        assert_string_equal(place, want[i]);
+    }
+    config_release(&config);
+}
+
 static int start(void **unused)
 {
     (void)unused;
@@ -471,6 +507,8 @@ int main(void)
         FRESH(only_a_server_that_proves_who_it_is_is_told),
         FRESH(a_file_of_ours_that_cannot_be_read_is_said),
         FRESH(alertmanager_is_told_as_its_api_has_it),
+        FRESH(alertmanager_is_told_of_no_time_ahead),
+        FRESH(an_alertmanager_is_named_by_host_and_port_where_that_will_do),
     };
     return cmocka_run_group_tests_name("http_post", tests, start, stop);
 }
