@@ -180,6 +180,40 @@ static void an_answers_code_says_whether_it_was_taken(void **unused)
     }
 }
 
+/* Pages that show the request are common; what they say goes into logs and to /readyz. */
+static void an_answer_that_repeats_what_is_secret_is_not_shown(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *more, *says;
+    } echoes[] = {
+        {"", "no route for /in, see the manual"},
+        {"", "parameter key=hidden is unknown"},
+        {", token: shown-token", "you showed shown-token"},
+        {", user: weir, password: pass-word", "{\"password\":\"pass-word\"}"},
+        {", user: weir, password: pass-word", "Authorization: Basic d2VpcjpwYXNzLXdvcmQ="},
+        {", headers: ['Authorization: GenieKey 123456']", "who is GenieKey 123456"},
+        {", token: shown-token",
+            "this is where what is shown comes to its end, in the middle of what nobody should see "
+            "but the two who know it, which is why all of it is looked through, not only: "
+            "shown-token"},
+    };
+    for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++) {
+        struct notify_failure failure;
+        struct error err;
+        http_server_answer(&server, 500, NULL, echoes[i].says);
+        assert_int_equal(tell_webhook(echoes[i].more, &failure, &err), ST_RETRY);
+        if (strstr(err.text, "what it says repeats our URL or a secret") == NULL)
+            fail_msg("shown: %s", err.text);
+    }
+    struct notify_failure failure;
+    struct error err;
+    http_server_answer(&server, 500, NULL, "disk full");
+    assert_int_equal(
+        tell_webhook(", token: shown-token, headers: ['X-Team: disk']", &failure, &err), ST_RETRY);
+    assert_non_null(strstr(err.text, "it says: disk full"));
+}
+
 static void a_redirect_is_not_followed(void **unused)
 {
     (void)unused;
@@ -498,6 +532,7 @@ int main(void)
         FRESH(a_webhook_without_a_secret_is_not_signed),
         FRESH(a_template_is_the_body),
         FRESH(an_answers_code_says_whether_it_was_taken),
+        FRESH(an_answer_that_repeats_what_is_secret_is_not_shown),
         FRESH(a_redirect_is_not_followed),
         FRESH(a_server_may_say_when_to_come_again),
         FRESH(a_slow_server_is_not_waited_for),
