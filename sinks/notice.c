@@ -26,9 +26,7 @@ static const struct member {
     {"series", MEMBER_TEXT},
     {"severity", MEMBER_TEXT},
     {"condition", MEMBER_TEXT},
-    {"column", MEMBER_TEXT},
     {"value", MEMBER_NUMBER},
-    {"threshold", MEMBER_NUMBER},
     {"since_ms", MEMBER_INTEGER},
     {"at_ms", MEMBER_INTEGER},
     {"labels", MEMBER_OBJECT},
@@ -161,12 +159,9 @@ static void settle_labels(struct notice *notice)
 
 static void summary_write(const struct notice *notice, struct buffer *out)
 {
-    const char *condition = notice_text(notice, "condition");
     const json_t *value = json_object_get(notice->alert, "value");
-    const json_t *threshold = json_object_get(notice->alert, "threshold");
-    buffer_print(out, "%s", *condition == '\0' ? notice_text(notice, "column") : condition);
+    buffer_print(out, "%s", notice_text(notice, "condition"));
     if (value != NULL) buffer_print(out, ", now %.4g", json_number_value(value));
-    if (threshold != NULL) buffer_print(out, ", limit %.4g", json_number_value(threshold));
 }
 
 /* A rule without annotations still says what it is about. */
