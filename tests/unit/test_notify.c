@@ -445,6 +445,39 @@ static void the_end_is_told_of_what_a_dead_notifier_may_have_told(void **unused)
     leave(&cast);
 }
 
+/* Redis looks at ten times as many as it is asked for, and those of somebody who is alive come first. */
+static void what_a_dead_notifier_had_is_found_behind_what_others_have(void **unused)
+{
+    (void)unused;
+    struct cast cast;
+    char id[ALERTS_ENTRY_BYTES];
+    int64_t at_ms = wall_ms();
+    for (int i = 0; i < 10 * ALERTS_READ_MAX + 20; i++)
+        append("*", "busy", "firing", at_ms, NULL);
+    set_active("f1", at_ms);
+    append("*", "f1", "firing", at_ms, NULL);
+    freeReplyObject(redis_server_do(&redis, "XGROUP CREATE weir:alerts hook 0"));
+    freeReplyObject(
+        redis_server_do(&redis, "XREADGROUP GROUP hook alive COUNT 1000 STREAMS weir:alerts >"));
+    redisReply *last = redis_server_do(&redis, "XREVRANGE weir:alerts + - COUNT 1");
+    snprintf(id, sizeof(id), "%s", last->element[0]->element[0]->str);
+    freeReplyObject(last);
+    const char *words[] = {
+        "XCLAIM", "weir:alerts", "hook", "dead", "0", id, "IDLE", "7200000", "JUSTID"};
+    freeReplyObject(ask(9, words));
+    clear_active("f1"); /* so that it is found nowhere else */
+    char value[64];
+    snprintf(value, sizeof(value), "%lld:firing:%lld:dead:{\"id\":\"f1\"}", (long long)at_ms,
+        (long long)at_ms);
+    const char *book[] = {"HSET", "weir:notify:hook", "f1", value};
+    freeReplyObject(ask(4, book));
+    claim_after = "1h";
+    enter(&cast, "b", HOOK, hook.port);
+    claim_after = "1s";
+    await_pending("hook", 10 * ALERTS_READ_MAX + 20);
+    leave(&cast);
+}
+
 /* The answer to "fires" comes when another notifier has long told the end: the last word must be that. */
 static void the_last_word_is_the_right_one(void **unused)
 {
@@ -835,6 +868,7 @@ int main(void)
         FRESH(what_a_dead_notifier_had_in_hand_is_told_by_another),
         FRESH(a_notifier_of_the_same_name_goes_on_at_once),
         FRESH(the_end_is_told_of_what_a_dead_notifier_may_have_told),
+        FRESH(what_a_dead_notifier_had_is_found_behind_what_others_have),
         FRESH(the_last_word_is_the_right_one),
         FRESH(several_notifiers_share_the_work_and_tell_each_alert_once),
         FRESH(more_than_it_can_hold_waits_in_redis_and_none_is_forgotten),
