@@ -35,7 +35,8 @@ struct cast {
 };
 
 /* `receiver` is YAML with one %d, the port. */
-static void enter(struct cast *cast, const char *notifier, const char *receiver, int port)
+static void enter_place(
+    struct cast *cast, const char *notifier, const char *receiver, int port, size_t place)
 {
     char yaml[2048], list[1024];
     struct error err;
@@ -49,9 +50,15 @@ static void enter(struct cast *cast, const char *notifier, const char *receiver,
     cast->notify.config = &cast->config;
     snprintf(cast->notify.notifier, sizeof(cast->notify.notifier), "%s", notifier);
     cast->line = calloc(1, sizeof(*cast->line));
-    if (notify_line_open(cast->line, &cast->notify, &cast->config.receiver[0], 0, &err) != ST_OK)
+    const struct receiver *first = &cast->config.receiver[0];
+    if (notify_line_open(cast->line, &cast->notify, first, place, &err) != ST_OK)
         fail_msg("%s", err.text);
     assert_int_equal(pthread_create(&cast->thread, NULL, notify_line_main, cast->line), 0);
+}
+
+static void enter(struct cast *cast, const char *notifier, const char *receiver, int port)
+{
+    enter_place(cast, notifier, receiver, port, 0);
 }
 
 static void leave(struct cast *cast)
@@ -833,6 +840,87 @@ static void of_a_batch_only_what_is_refused_is_left_out(void **unused)
     leave(&cast);
 }
 
+/* What fires is said again one by one where a server refuses one of them. */
+static void of_a_batch_said_again_only_what_is_refused_is_left_out(void **unused)
+{
+    (void)unused;
+    struct cast cast;
+    int64_t at_ms = wall_ms();
+    enter(&cast, "a", MANAGER, hook.port);
+    fire("f1", at_ms);
+    fire("f2", at_ms);
+    await_posts(&hook, "f1", true, 2);
+    await_posts(&hook, "f2", true, 2);
+    http_server_answer(&hook, 400, NULL, "");
+    clock_sleep(NS_PER_S);
+    http_server_forget(&hook);
+    assert_true(http_server_wait(&hook, 3, SOON_MS));
+    size_t alone = 0;
+    for (size_t i = 0; i < http_server_requests(&hook); i++) {
+        json_t *alerts = json_loads(http_server_request(&hook, i)->body, 0, NULL);
+        alone += json_array_size(alerts) == 1;
+        json_decref(alerts);
+    }
+    assert_true(alone >= 2);
+    leave(&cast);
+}
+
+static void an_alertmanager_that_is_away_keeps_nothing_from_another(void **unused)
+{
+    (void)unused;
+    struct cast away, there;
+    char both[256], place[2][64];
+    snprintf(both, sizeof(both),
+        "{name: am, alertmanager: ['http://127.0.0.1:%d', 'http://127.0.0.1:%d'], resend: 1s, "
+        "timeout: 300ms}",
+        hook.port, other.port);
+    snprintf(place[0], sizeof(place[0]), "am@127.0.0.1:%d", hook.port);
+    snprintf(place[1], sizeof(place[1]), "am@127.0.0.1:%d", other.port);
+    http_server_answer(&hook, 503, NULL, "");
+    enter_place(&away, "a", both, 0, 0);
+    enter_place(&there, "a", both, 0, 1);
+    fire("f1", wall_ms());
+    await_posts(&other, "f1", true, 3);
+    assert_true(http_server_wait(&hook, 1, SOON_MS));
+    assert_int_equal(pending(place[0]), 1); /* each has a group and a book of its own */
+    assert_int_equal(pending(place[1]), 0);
+    assert_string_equal(book_state(place[0], "f1"), "sending");
+    assert_string_equal(book_state(place[1], "f1"), "firing");
+    http_server_forget(&hook);
+    http_server_answer(&hook, 200, NULL, "");
+    await_posts(&hook, "f1", true, 2);
+    await_pending(place[0], 0);
+    assert_string_equal(book_state(place[0], "f1"), "firing");
+    leave(&away);
+    leave(&there);
+}
+
+static int reads(void)
+{
+    int calls = 0;
+    redisReply *reply = redis_server_do(&redis, "INFO commandstats");
+    const char *line = strstr(reply->str, "cmdstat_xreadgroup:");
+    if (line != NULL) sscanf(line, "cmdstat_xreadgroup:calls=%d", &calls);
+    freeReplyObject(reply);
+    return calls;
+}
+
+/* What is to be said again waits for the Alertmanager, and so does the line. */
+static void a_line_is_idle_while_an_alertmanager_is_away(void **unused)
+{
+    (void)unused;
+    struct cast cast;
+    http_server_answer(&hook, 503, NULL, "");
+    enter(&cast, "a", MANAGER, hook.port);
+    fire("f1", wall_ms());
+    assert_true(http_server_wait(&hook, 4, SOON_MS)); /* the next attempt is seconds away */
+    int before = reads();
+    clock_sleep(2 * NS_PER_S);
+    int during = reads() - before;
+    if (during == 0 || during > 60) fail_msg("Redis was asked %d times in two seconds", during);
+    leave(&cast);
+}
+
 static int start(void **unused)
 {
     (void)unused;
@@ -882,6 +970,9 @@ int main(void)
         FRESH(an_alertmanager_that_was_away_is_told_all_that_fires),
         FRESH(an_end_is_not_told_while_another_with_its_labels_fires),
         FRESH(of_a_batch_only_what_is_refused_is_left_out),
+        FRESH(of_a_batch_said_again_only_what_is_refused_is_left_out),
+        FRESH(an_alertmanager_that_is_away_keeps_nothing_from_another),
+        FRESH(a_line_is_idle_while_an_alertmanager_is_away),
     };
     return cmocka_run_group_tests_name("notify", tests, start, stop);
 }
