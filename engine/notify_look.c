@@ -105,7 +105,7 @@ static void mend_one(struct notify_line *line, struct told *told)
         told->passed_over = true;
     } else if (wanted == BOOK_GONE) {
         notice.state = NOTICE_RESOLVED;
-        notice.at_ms = now_ms();
+        notice_set_at(&notice, now_ms());
     } else {
         notice.state = NOTICE_FIRING;
     }

@@ -44,9 +44,10 @@ static enum status check_firing(
     if (status != ST_OK || !newer) return status;
     struct notice again = {.state = NOTICE_RESOLVED,
         .since_ms = notice->since_ms,
-        .at_ms = notice->at_ms,
-        .alert = json_incref(notice->alert)};
+        .again = true,
+        .alert = json_copy(notice->alert)};
     memcpy(again.id, notice->id, sizeof(again.id));
+    notice_set_at(&again, clock_wall_ns() / NS_PER_MS);
     struct notify_item *item =
         notify_queue_put(&line->queue, &again, BOOK_RESOLVED, told->at_ms, NULL, 0);
     if (item != NULL) item->correct = true;

@@ -230,6 +230,7 @@ static enum status notice_of(
         notice_release(notice);
         return status;
     }
+    notice->again = json_is_true(json_object_get(given, "again"));
     notice->since_ms = time_of(notice, "since_ms");
     notice->at_ms = time_of(notice, "at_ms");
     settle_labels(notice);
@@ -283,7 +284,16 @@ static int append(const char *text, size_t bytes, void *out)
 
 void notice_write(const struct notice *notice, struct buffer *out)
 {
-    json_dump_callback(notice->alert, append, out, JSON_COMPACT);
+    json_t *written = json_copy(notice->alert);
+    if (notice->again) json_object_set_new(written, "again", json_true());
+    json_dump_callback(written, append, out, JSON_COMPACT);
+    json_decref(written);
+}
+
+void notice_set_at(struct notice *notice, int64_t at_ms)
+{
+    notice->at_ms = at_ms;
+    json_object_set_new(notice->alert, "at_ms", json_integer(at_ms));
 }
 
 const char *notice_text(const struct notice *notice, const char *member)

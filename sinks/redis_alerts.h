@@ -78,6 +78,7 @@ struct alerts_telling {
     int64_t at_ms;
     enum book_state state;
     bool always;
+    bool again; /* as of struct notice; Redis has it in `json` */
     struct bytes json;
 };
 

@@ -121,8 +121,19 @@ static void a_notice_is_the_same_written_and_read_again(void **unused)
     notice_write(&first, &one);
     assert_int_equal(notice_of_json(&second, buffer_bytes(&one), NOTICE_RESOLVED, &err), ST_OK);
     assert_int_equal(second.state, NOTICE_RESOLVED);
+    assert_false(second.again);
     assert_true(json_equal(first.alert, second.alert));
     assert_true(notice_fingerprint(&first) == notice_fingerprint(&second));
+    notice_release(&second);
+
+    first.again = true;
+    notice_set_at(&first, 7);
+    buffer_reset(&one);
+    notice_write(&first, &one);
+    assert_int_equal(notice_of_json(&second, buffer_bytes(&one), NOTICE_RESOLVED, &err), ST_OK);
+    assert_true(second.again);
+    assert_int_equal(second.at_ms, 7);
+    assert_true(json_equal(first.alert, second.alert));
     buffer_release(&one);
     notice_release(&first);
     notice_release(&second);

@@ -171,6 +171,21 @@ static int told(struct http_server *server, const char *key)
     return count;
 }
 
+/* `at_ms` in the body that came with this key, as it was last; 0: none came. */
+static int64_t told_at_ms(struct http_server *server, const char *key)
+{
+    int64_t at_ms = 0;
+    for (size_t i = 0; i < http_server_requests(server); i++) {
+        char value[128];
+        const struct http_request *request = http_server_request(server, i);
+        if (strcmp(http_request_header(request, "Idempotency-Key", value, 128), key) != 0) continue;
+        json_t *body = json_loads(request->body, 0, NULL);
+        at_ms = json_integer_value(json_object_get(body, "at_ms"));
+        json_decref(body);
+    }
+    return at_ms;
+}
+
 static void await_told(struct http_server *server, const char *key, int count)
 {
     for (int waited = 0; told(server, key) < count; waited += 20) {
@@ -509,7 +524,9 @@ static void the_last_word_is_the_right_one(void **unused)
     assert_true(item->correct);
     atomic_store(&slow.notify.stopping, false);
     assert_int_equal(pthread_create(&slow.thread, NULL, notify_line_main, slow.line), 0);
-    await_told(&hook, "f1-resolved", 1);
+    /* The receiver has seen the key of its end, and would leave out what carries it. */
+    await_told(&hook, "f1-resolved-again", 1);
+    assert_true(told_at_ms(&hook, "f1-resolved-again") > at_ms);
     await_pending("hook", 0);
     leave(&slow);
     leave(&fast);
@@ -611,9 +628,20 @@ static void what_the_stream_has_dropped_is_found_among_what_fires(void **unused)
     await_told(&hook, "f2-firing", 1);
     clear_active("f2");
     await_told(&hook, "f2-resolved", 1);
+    assert_true(told_at_ms(&hook, "f2-resolved") > at_ms);
     await_book("hook", "f2", "gone");
-    set_active("f2", at_ms); /* and if it was there all the time */
-    await_told(&hook, "f2-firing", 2);
+    set_active("f2", at_ms); /* and if it was there all the time, that is no repeat */
+    await_told(&hook, "f2-firing-again", 1);
+    await_book("hook", "f2", "firing");
+    assert_int_equal(told(&hook, "f2-firing"), 1);
+    leave(&cast);
+
+    /* Nor is its end, whoever tells it. */
+    enter(&cast, "b", HOOK, hook.port);
+    clock_sleep(NS_PER_S / 2); /* a look */
+    resolve("f2", at_ms + 10);
+    await_told(&hook, "f2-resolved-again", 1);
+    assert_int_equal(told(&hook, "f2-resolved"), 1);
     leave(&cast);
 }
 
