@@ -16,6 +16,7 @@
 enum {
     WATCH_MS = 20,
     LEAVE_S = 4, /* from being asked to stop */
+    NAME_BYTES = 13,
 };
 
 static atomic_bool stopping; /* a line waits in a library that asks a function */
@@ -25,23 +26,33 @@ static bool is_stopping(void)
     return atomic_load(&stopping) || stop_asked();
 }
 
-/* Two notifiers of one name would take each other's entries for their own. */
-static enum status name_notifier(struct notify *notify, struct error *err)
+/* Once for a process: what it has in hand is its own after a reload too. */
+static enum status draw_name(char name[NAME_BYTES], struct error *err)
 {
-    unsigned char random[6];
-    const char *instance = notify->config->instance;
-    if (instance[0] != '\0') {
-        snprintf(notify->notifier, sizeof(notify->notifier), "%.60s", instance);
-        return ST_OK;
-    }
+    unsigned char random[NAME_BYTES / 2];
+    if (name[0] != '\0') return ST_OK;
     if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
         return error_set(err, ST_FATAL, errno,
             "the system gives no random numbers, which name this notifier: set `instance` to a "
             "name "
             "of its own, or allow getrandom()");
     }
-    snprintf(notify->notifier, sizeof(notify->notifier), "%02x%02x%02x%02x%02x%02x", random[0],
-        random[1], random[2], random[3], random[4], random[5]);
+    snprintf(name, NAME_BYTES, "%02x%02x%02x%02x%02x%02x", random[0], random[1], random[2],
+        random[3], random[4], random[5]);
+    return ST_OK;
+}
+
+/* Two notifiers of one name would take each other's entries for their own. */
+static enum status name_notifier(struct notify *notify, struct error *err)
+{
+    static char drawn[NAME_BYTES];
+    const char *name = notify->config->instance;
+    if (name[0] == '\0') {
+        enum status status = draw_name(drawn, err);
+        if (status != ST_OK) return status;
+        name = drawn;
+    }
+    snprintf(notify->notifier, sizeof(notify->notifier), "%.60s", name);
     return ST_OK;
 }
 
@@ -104,11 +115,21 @@ static void lines_release(struct lines *lines)
     }
 }
 
+/* While Redis is away only this process knows what was told, and a reload forgets it. */
+static bool may_reload(struct notify *notify)
+{
+    if (atomic_load(&notify->away) == 0) return true;
+    log_error("reload", "nothing was changed", "error=%s",
+        "Redis is away, and what was told this process alone knows: send SIGHUP when it is back, "
+        "or restart");
+    return false;
+}
+
 static void watch(struct notify *notify, bool *reload)
 {
     while (!stop_asked() && !atomic_load(&notify->stopping)) {
         clock_sleep(WATCH_MS * NS_PER_MS);
-        if (reload != NULL && reload_asked()) {
+        if (reload != NULL && reload_asked() && may_reload(notify)) {
             *reload = true;
             return;
         }

@@ -9,7 +9,9 @@
 /*
  * Tell receivers of alerts until stop_asked, or until reload_asked where `reload` is not NULL.
  *
- * reload   out: it is why this returned; nothing is lost by calling it again with another config
+ * reload   out: it is why this returned; nothing is lost by calling it again with another config. While
+ *          Redis is away it does not return for it, and says so in the log: what was told is then known
+ *          here alone
  * returns  ST_OK; ST_FATAL, a line cannot go on: `err` says why
  * threads  one call at a time
  */

@@ -64,15 +64,16 @@ static struct bytes copy(struct notify_book *book, struct bytes text)
     return (struct bytes){to, text.size};
 }
 
-/* What labels an alert has is asked of its JSON once. */
-static uint64_t labels_of(struct bytes json)
+/* What is asked of the JSON, which is read once. */
+static void take_json(struct told *told)
 {
     struct notice notice;
     struct error unused;
-    if (json.size == 0 || notice_of_json(&notice, json, NOTICE_FIRING, &unused) != ST_OK) return 0;
-    uint64_t labels = notice_fingerprint(&notice);
+    if (told->json.size == 0) return;
+    if (notice_of_json(&notice, told->json, NOTICE_FIRING, &unused) != ST_OK) return;
+    told->labels = notice_fingerprint(&notice);
+    told->again = notice.again;
     notice_release(&notice);
-    return labels;
 }
 
 void notify_book_note(
@@ -83,6 +84,7 @@ void notify_book_note(
     told->at_ms = telling->at_ms;
     told->told_ms = now_ms;
     told->labels = labels;
+    told->again = telling->again;
     told->is_kept = true;
     told->odd_ns = 0;
     told->json = copy(book, telling->json);
@@ -127,9 +129,14 @@ static void take_told(
     told->told_ms = entry.told_ms;
     told->is_kept = true;
     told->json = copy(next, entry.json);
-    told->labels = before != NULL && before->labels != 0 && before->state != BOOK_UNTOLD
-                       ? before->labels
-                       : labels_of(entry.json);
+    bool same = before != NULL && before->labels != 0 && before->state != BOOK_UNTOLD &&
+                before->told_ms == told->told_ms;
+    if (!same) {
+        take_json(told);
+        return;
+    }
+    told->labels = before->labels;
+    told->again = before->again;
 }
 
 /* What this notifier knows and Redis does not. */

@@ -29,6 +29,7 @@ struct told {
     bool is_kept;      /* in Redis, as of the newest look */
     int64_t odd_ns;    /* since when book and what fires disagree, by clock_ns; 0: they agree */
     uint64_t labels;   /* fingerprint; 0: not known */
+    bool again;        /* as of struct notice */
     struct bytes json; /* the alert, of what was told; of an untold one, of what fires */
 };
 

@@ -34,6 +34,7 @@ static struct alerts_telling telling_of(struct notify_line *line, const struct n
         .at_ms = item->at_ms,
         .state = item->wanted,
         .always = item->always,
+        .again = item->notice.again,
         .json = buffer_bytes(&line->json)};
 }
 
@@ -54,6 +55,8 @@ static void correct(struct notify_item *item)
     item->correct = true;
     item->wanted = BOOK_RESOLVED;
     item->notice.state = NOTICE_RESOLVED;
+    item->notice.again = true;
+    notice_set_at(&item->notice, clock_wall_ns() / NS_PER_MS);
     item->attempts = 0;
     item->next_ns = 0;
 }
@@ -110,11 +113,21 @@ static void give_up(struct notify_line *line, struct notify_item *item)
     item->told = true;
 }
 
+/* It was told the end, and that is not so: what comes now is no repeat, nor is its end. */
+static void mark_again(const struct notify_line *line, struct notify_item *item)
+{
+    const struct told *told = notify_book_find(&line->book, item->notice.id);
+    if (told == NULL) return;
+    bool back = told->state == BOOK_GONE && item->wanted == BOOK_FIRING;
+    if (told->again || back) item->notice.again = true;
+}
+
 /* Ask the book whether this is to be told now. */
 static enum status judge(
     struct notify_line *line, struct notify_item *item, bool *tell, struct error *err)
 {
     enum alerts_verdict verdict;
+    mark_again(line, item);
     struct alerts_telling telling = telling_of(line, item);
     *tell = item->correct;
     if (item->correct) return ST_OK;

@@ -119,16 +119,20 @@ static enum status take_own(struct notify_line *line, struct error *err)
     return status;
 }
 
+/* Nothing is sent to the place before it may be tried. */
+static int64_t sooner(const struct notify_line *line, int64_t until_ns, int64_t due_ns)
+{
+    if (due_ns < line->not_before_ns) due_ns = line->not_before_ns;
+    return due_ns < until_ns ? due_ns : until_ns;
+}
+
 /* How long reading may wait: until something else is due; 0: not at all. */
 static int64_t patience_ms(const struct notify_line *line)
 {
     int64_t until_ns = line->look_ns;
     const struct notify_item *next = notify_queue_next(&line->queue);
-    if (next != NULL) {
-        int64_t due_ns = next->next_ns > line->not_before_ns ? next->next_ns : line->not_before_ns;
-        if (due_ns < until_ns) until_ns = due_ns;
-    }
-    if (line->kind->resend_ns != NULL && line->resend_ns < until_ns) until_ns = line->resend_ns;
+    if (next != NULL) until_ns = sooner(line, until_ns, next->next_ns);
+    if (line->kind->resend_ns != NULL) until_ns = sooner(line, until_ns, line->resend_ns);
     int64_t ms = (until_ns - clock_ns()) / NS_PER_MS;
     int64_t most = line->notify->config->redis.timeout_ns / NS_PER_MS / 2;
     if (most > BLOCK_MS) most = BLOCK_MS;

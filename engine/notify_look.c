@@ -105,7 +105,7 @@ static void mend_one(struct notify_line *line, struct told *told)
         told->passed_over = true;
     } else if (wanted == BOOK_GONE) {
         notice.state = NOTICE_RESOLVED;
-        notice.at_ms = now_ms();
+        notice_set_at(&notice, now_ms());
     } else {
         notice.state = NOTICE_FIRING;
     }
@@ -154,10 +154,11 @@ static enum status hold(struct notify_line *line, struct error *err)
 static enum status claim(struct notify_line *line, struct error *err)
 {
     enum status status = ST_OK;
-    while (status == ST_OK && !notify_queue_full(&line->queue)) {
+    bool more = true;
+    while (status == ST_OK && more && !notify_queue_full(&line->queue)) {
         size_t room = NOTIFY_QUEUE_MAX - line->queue.count;
-        status = redis_alerts_claim(line->alerts, room, &line->entries, err);
-        if (status != ST_OK || line->entries.count == 0) break;
+        status = redis_alerts_claim(line->alerts, room, &line->entries, &more, err);
+        if (status != ST_OK || line->entries.count == 0) continue;
         log_info("notify", "taken over from a notifier that does not answer",
             "receiver=%s entries=%zu", line->place, line->entries.count);
         status = notify_take(line, err);

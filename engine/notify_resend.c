@@ -44,9 +44,10 @@ static enum status check_firing(
     if (status != ST_OK || !newer) return status;
     struct notice again = {.state = NOTICE_RESOLVED,
         .since_ms = notice->since_ms,
-        .at_ms = notice->at_ms,
-        .alert = json_incref(notice->alert)};
+        .again = true,
+        .alert = json_copy(notice->alert)};
     memcpy(again.id, notice->id, sizeof(again.id));
+    notice_set_at(&again, clock_wall_ns() / NS_PER_MS);
     struct notify_item *item =
         notify_queue_put(&line->queue, &again, BOOK_RESOLVED, told->at_ms, NULL, 0);
     if (item != NULL) item->correct = true;
@@ -54,21 +55,35 @@ static enum status check_firing(
     return ST_OK;
 }
 
-static enum status send_batch(struct round *round, struct error *err)
+/* `count` of the round, from `first` on. returns  as notify_send; `*status` as check_firing */
+static enum status send_some(
+    struct round *round, size_t first, size_t count, enum status *status, struct error *err)
 {
-    const struct notice *notices[BATCH_MAX];
+    const struct notice *notices[BATCH_MAX] = {NULL};
     struct error why;
-    enum status status = ST_OK;
-    for (size_t i = 0; i < round->count; i++)
-        notices[i] = &round->notice[i];
-    enum status sent = notify_send(round->line, notices, round->count, &why);
-    if (sent == ST_OK) metric_add(round->line->meter.resent, round->count);
-    for (size_t i = 0; i < round->count && sent == ST_OK && round->redis && status == ST_OK; i++) {
+    for (size_t i = 0; i < count; i++)
+        notices[i] = &round->notice[first + i];
+    enum status sent = notify_send(round->line, notices, count, &why);
+    if (sent != ST_OK) return sent;
+    metric_add(round->line->meter.resent, count);
+    for (size_t i = first; i < first + count && round->redis && *status == ST_OK; i++) {
         const struct notice *notice = &round->notice[i];
         if (notice->state == NOTICE_FIRING)
-            status = check_firing(round, notice, &round->line->book.told[round->told[i]], err);
+            *status = check_firing(round, notice, &round->line->book.told[round->told[i]], err);
     }
-    for (size_t i = 0; i < round->count; i++)
+    return ST_OK;
+}
+
+static enum status send_batch(struct round *round, struct error *err)
+{
+    enum status status = ST_OK;
+    size_t count = round->count;
+    enum status sent = send_some(round, 0, count, &status, err);
+    /* Of several nobody knows which one was refused, and the others must not end with it. */
+    bool apart = sent == ST_SKIP && count > 1;
+    for (size_t i = 0; apart && i < count && sent != ST_RETRY && status == ST_OK; i++)
+        sent = send_some(round, i, 1, &status, err);
+    for (size_t i = 0; i < count; i++)
         notice_release(&round->notice[i]);
     round->count = 0;
     if (status != ST_OK) return status;

@@ -111,11 +111,24 @@ static size_t alertmanager_places(const void *self)
     return ((const struct alertmanager *)self)->urls.count;
 }
 
-/* The path too, as several may stand behind one server. */
+/* Several behind one server are told apart by their paths. */
+static bool has_neighbour(const struct texts *urls, size_t i, const char *shown)
+{
+    char other[NOTIFIER_PLACE_BYTES];
+    for (size_t j = 0; j < urls->count; j++) {
+        http_url_show(urls->text[j], other);
+        if (j != i && strcmp(other, shown) == 0) return true;
+    }
+    return false;
+}
+
+/* A path may be a secret, so it is in the name only where it takes one. */
 static void alertmanager_place(const void *self, size_t i, char name[NOTIFIER_PLACE_BYTES])
 {
-    const char *url = ((const struct alertmanager *)self)->urls.text[i];
+    const struct texts *urls = &((const struct alertmanager *)self)->urls;
+    const char *url = urls->text[i];
     http_url_show(url, name);
+    if (!has_neighbour(urls, i, name)) return;
     const char *host = strstr(url, "://");
     const char *path = host == NULL ? NULL : strchr(host + 3, '/');
     size_t used = strlen(name), left = NOTIFIER_PLACE_BYTES - used;
@@ -255,6 +268,7 @@ static json_t *alert_of(const struct alertmanager *a, const struct notice *notic
 {
     json_t *alert = json_object();
     int64_t at_ns = notice->at_ms == 0 ? now_ns : notice->at_ms * NS_PER_MS;
+    if (at_ns > now_ns) at_ns = now_ns; /* an end ahead is none yet, one before its start refused */
     bool fires = notice->state == NOTICE_FIRING;
     json_object_set_new(alert, "labels", labels_of(notice));
     json_object_set_new(alert, "annotations", annotations_of(notice));

@@ -141,9 +141,13 @@ static void attend(struct child *child, struct bytes in, struct child_result *re
     if (polled[1].revents != 0) hear(child, result);
 }
 
+/* Where nobody knows how, it has failed: with exit code 127, as what cannot be run. */
 static bool has_ended(const struct child *child, int *how)
 {
-    return waitpid(child->pid, how, WNOHANG) != 0;
+    pid_t got = waitpid(child->pid, how, WNOHANG);
+    if (got < 0 && errno == EINTR) return false;
+    if (got < 0) *how = 127 << 8;
+    return got != 0;
 }
 
 /* In time by itself, or by SIGTERM and SIGKILL. */

@@ -40,7 +40,7 @@ enum { CHILD_STOP_MS = 2000 };
 /*
  * Run it and wait. Returns when it has ended; its process group is ended with it.
  *
- * threads  any; the caller's SIGCHLD must not be ignored
+ * threads  any; where the caller's SIGCHLD is ignored, how it ended is not known: exit code 127
  */
 void child_run(const struct child_run *run, struct child_result *result);
 

@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/base/text.h"
+#include "sinks/http_echo.h"
 #include "sinks/secret_file.h"
 
 #include <pthread.h>
@@ -13,17 +14,22 @@
 #include <curl/curl.h>
 
 enum {
-    SAID_BYTES = 160, /* of an answer's body, for the error */
     LINE_BYTES_MAX = 8192,
+    SAID_BYTES = 160,                         /* of an answer's body, for the error */
+    KEPT_BYTES = SAID_BYTES + LINE_BYTES_MAX, /* so that no secret is cut where that ends */
     WAIT_S_MAX = 300,
+    HURRY_MS = 2000, /* what a request that is under way has left once we stop */
 };
 
 struct http_post {
     CURL *curl;
     const struct http_settings *settings;
     bool (*stopping)(void);
+    int64_t hurry_ns;           /* it ends by then, by clock_ns; 0: we do not stop */
     struct curl_slist *headers; /* of the post under way */
-    char said[SAID_BYTES + 1];  /* the beginning of what the server answered */
+    const char *url, *token;    /* likewise */
+    char secret[SECRET_BYTES];  /* where the token is a file's */
+    char said[KEPT_BYTES + 1];  /* the beginning of what the server answered */
     size_t said_bytes;
     char failed[CURL_ERROR_SIZE];
 };
@@ -170,18 +176,26 @@ static size_t on_answer(char *data, size_t one, size_t bytes, void *opaque)
 {
     struct http_post *post = opaque;
     (void)one;
-    size_t room = SAID_BYTES - post->said_bytes, take = bytes < room ? bytes : room;
+    size_t room = KEPT_BYTES - post->said_bytes, take = bytes < room ? bytes : room;
     memcpy(post->said + post->said_bytes, data, take);
     post->said_bytes += take;
     return bytes;
 }
 
+static bool is_stopping(const struct http_post *post)
+{
+    return post->stopping != NULL && post->stopping();
+}
+
+/* What is cut off now may have been taken, and would be told twice. */
 static int on_progress(
     void *opaque, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
 {
-    const struct http_post *post = opaque;
+    struct http_post *post = opaque;
     (void)down_all, (void)down, (void)up_all, (void)up;
-    return post->stopping != NULL && post->stopping();
+    if (!is_stopping(post)) return 0;
+    if (post->hurry_ns == 0) post->hurry_ns = clock_ns() + HURRY_MS * NS_PER_MS;
+    return clock_ns() >= post->hurry_ns;
 }
 
 static enum status header_add(struct http_post *post, const char *line, struct error *err)
@@ -209,17 +223,16 @@ static enum status credentials_set(
     struct http_post *post, struct notify_failure *failure, struct error *err)
 {
     const struct http_settings *s = post->settings;
-    char secret[SECRET_BYTES];
-    const char *token = s->token;
+    post->token = s->token;
     if (*s->token_file != '\0') {
-        enum status status = secret_file_read(s->token_file, secret, err);
+        enum status status = secret_file_read(s->token_file, post->secret, err);
         failure->reason = NOTIFY_SECRET;
         if (status != ST_OK) return status;
-        token = secret;
+        post->token = post->secret;
     }
-    if (*token != '\0') {
+    if (*post->token != '\0') {
         curl_easy_setopt(post->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(post->curl, CURLOPT_XOAUTH2_BEARER, token);
+        curl_easy_setopt(post->curl, CURLOPT_XOAUTH2_BEARER, post->token);
     } else if (*s->user != '\0') {
         curl_easy_setopt(post->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
         curl_easy_setopt(post->curl, CURLOPT_USERNAME, s->user);
@@ -235,7 +248,10 @@ static void tls_set(const struct http_post *post)
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (*s->ca_file != '\0') curl_easy_setopt(curl, CURLOPT_CAINFO, s->ca_file);
+    if (*s->ca_file != '\0') {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, s->ca_file);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); /* else the system's vouch besides */
+    }
     if (*s->certificate_file == '\0') return;
     curl_easy_setopt(curl, CURLOPT_SSLCERT, s->certificate_file);
     curl_easy_setopt(curl, CURLOPT_SSLKEY, s->key_file);
@@ -264,8 +280,10 @@ static void post_set(struct http_post *post, const char *url, struct bytes body)
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, post);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, post->failed);
     tls_set(post);
+    post->url = url;
     post->said_bytes = 0;
     post->failed[0] = '\0';
+    post->hurry_ns = is_stopping(post) ? clock_ns() : 0; /* nothing is begun any more */
 }
 
 static enum notify_reason reason_of(CURLcode code)
@@ -327,6 +345,19 @@ static const struct {
     {500, 599, NOTIFY_SERVER, ST_RETRY, "it has a trouble of its own: see its log"},
 };
 
+/* What the server said for the error, with words before it; or why it is left out. */
+static const char *make_said(struct http_post *post, const char **before)
+{
+    post->said[post->said_bytes] = '\0';
+    *before = "";
+    if (post->said[0] == '\0') return "";
+    if (http_echoes(post->said, post->settings, post->url, post->token))
+        return "; what it says repeats our URL or a secret";
+    *before = "; it says: ";
+    make_shown(post->said, post->said_bytes < SAID_BYTES ? post->said_bytes : SAID_BYTES);
+    return post->said;
+}
+
 static enum status answered(
     struct http_post *post, const char *shown, struct notify_failure *failure, struct error *err)
 {
@@ -336,12 +367,12 @@ static enum status answered(
     curl_easy_getinfo(post->curl, CURLINFO_RETRY_AFTER, &wait_s);
     if (code >= 200 && code <= 299) return ST_OK;
     failure->wait_ns = (wait_s > WAIT_S_MAX ? WAIT_S_MAX : wait_s) * NS_PER_S;
-    make_shown(post->said, post->said_bytes);
+    const char *before, *said = make_said(post, &before);
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (code < codes[i].first || code > codes[i].last) continue;
         failure->reason = codes[i].reason;
         return error_set(err, codes[i].status, (int)code, "%s answers %ld: %s%s%s", shown, code,
-            codes[i].advice, post->said_bytes == 0 ? "" : "; it says: ", post->said);
+            codes[i].advice, before, said);
     }
     failure->reason = NOTIFY_CUT;
     return error_set(err, ST_RETRY, (int)code, "%s answers %ld, which is no answer", shown, code);

@@ -50,7 +50,7 @@ void http_url_show(const char *url, char shown[NOTIFIER_PLACE_BYTES]);
 
 struct http_post;
 
-/* settings and `stopping` are borrowed. returns  ST_OK; ST_FATAL, out of memory */
+/* settings and `stopping` are borrowed; a post under way has two seconds left. returns  ST_OK; ST_FATAL, out of memory */
 enum status http_post_open(struct http_post **post, const struct http_settings *settings,
     bool (*stopping)(void), struct error *err) MUST_USE;
 void http_post_close(struct http_post *post); /* NULL is fine */

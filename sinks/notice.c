@@ -26,9 +26,7 @@ static const struct member {
     {"series", MEMBER_TEXT},
     {"severity", MEMBER_TEXT},
     {"condition", MEMBER_TEXT},
-    {"column", MEMBER_TEXT},
     {"value", MEMBER_NUMBER},
-    {"threshold", MEMBER_NUMBER},
     {"since_ms", MEMBER_INTEGER},
     {"at_ms", MEMBER_INTEGER},
     {"labels", MEMBER_OBJECT},
@@ -161,12 +159,9 @@ static void settle_labels(struct notice *notice)
 
 static void summary_write(const struct notice *notice, struct buffer *out)
 {
-    const char *condition = notice_text(notice, "condition");
     const json_t *value = json_object_get(notice->alert, "value");
-    const json_t *threshold = json_object_get(notice->alert, "threshold");
-    buffer_print(out, "%s", *condition == '\0' ? notice_text(notice, "column") : condition);
+    buffer_print(out, "%s", notice_text(notice, "condition"));
     if (value != NULL) buffer_print(out, ", now %.4g", json_number_value(value));
-    if (threshold != NULL) buffer_print(out, ", limit %.4g", json_number_value(threshold));
 }
 
 /* A rule without annotations still says what it is about. */
@@ -235,6 +230,7 @@ static enum status notice_of(
         notice_release(notice);
         return status;
     }
+    notice->again = json_is_true(json_object_get(given, "again"));
     notice->since_ms = time_of(notice, "since_ms");
     notice->at_ms = time_of(notice, "at_ms");
     settle_labels(notice);
@@ -288,7 +284,16 @@ static int append(const char *text, size_t bytes, void *out)
 
 void notice_write(const struct notice *notice, struct buffer *out)
 {
-    json_dump_callback(notice->alert, append, out, JSON_COMPACT);
+    json_t *written = json_copy(notice->alert);
+    if (notice->again) json_object_set_new(written, "again", json_true());
+    json_dump_callback(written, append, out, JSON_COMPACT);
+    json_decref(written);
+}
+
+void notice_set_at(struct notice *notice, int64_t at_ms)
+{
+    notice->at_ms = at_ms;
+    json_object_set_new(notice->alert, "at_ms", json_integer(at_ms));
 }
 
 const char *notice_text(const struct notice *notice, const char *member)

@@ -30,6 +30,7 @@ struct notice {
     char id[NOTICE_ID_BYTES]; /* the same for firing and resolved */
     enum notice_state state;
     int64_t since_ms, at_ms; /* event time; 0: not told */
+    bool again;              /* the same was told before, and another since */
     json_t *alert;           /* owned: members as in sinks/REDIS.md, never `state`; labels always */
 };
 
@@ -52,6 +53,9 @@ void notice_release(struct notice *notice); /* a zeroed one is fine */
 
 /* Append the alert as a JSON object in one line, from which notice_of_json makes the same notice. */
 void notice_write(const struct notice *notice, struct buffer *out);
+
+/* Let the transition have been at this time: here and in the alert. */
+void notice_set_at(struct notice *notice, int64_t at_ms);
 
 /* A member that is text, or ""; borrowed. */
 const char *notice_text(const struct notice *notice, const char *member);

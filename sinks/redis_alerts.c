@@ -188,8 +188,8 @@ enum status redis_alerts_own(struct redis_alerts *a, const char *after, size_t m
     return read_group(a, after, most, 0, entries, err);
 }
 
-enum status redis_alerts_claim(
-    struct redis_alerts *a, size_t most, struct alerts_entries *entries, struct error *err)
+enum status redis_alerts_claim(struct redis_alerts *a, size_t most, struct alerts_entries *entries,
+    bool *more, struct error *err)
 {
     redisReply *reply = NULL;
     alerts_entries_release(entries);
@@ -199,13 +199,19 @@ enum status redis_alerts_claim(
     redis_link_text(&a->link, a->place);
     redis_link_text(&a->link, a->notifier);
     redis_link_number(&a->link, a->stale_ms);
-    redis_link_text(&a->link, "0");
+    redis_link_text(&a->link, a->claimed[0] == '\0' ? "0" : a->claimed);
     redis_link_text(&a->link, "COUNT");
     redis_link_number(&a->link, at_most(most));
     status = alerts_ask(a, "take over entries that nobody attends to", &reply, err);
     if (status != ST_OK) return status;
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2)
+    struct bytes next = {0};
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2) {
+        next = reply_text(reply->element[0]);
         take_entries(reply->element[1], entries);
+    }
+    *more = next.size != 0 && next.size < sizeof(a->claimed) && !bytes_are(next, "0-0");
+    snprintf(a->claimed, sizeof(a->claimed), "%.*s", *more ? (int)next.size : 0,
+        *more ? (const char *)next.data : "");
     freeReplyObject(reply);
     return ST_OK;
 }

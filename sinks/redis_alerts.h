@@ -56,9 +56,14 @@ enum status redis_alerts_read(struct redis_alerts *alerts, size_t most, int64_t 
 /* Entries that this notifier has read and not acknowledged, those after `after`; "0": from the first. */
 enum status redis_alerts_own(struct redis_alerts *alerts, const char *after, size_t most,
     struct alerts_entries *entries, struct error *err) MUST_USE;
-/* Take over entries that another notifier has held for stale_ns without a word. */
+/*
+ * Take over entries that another notifier has held for stale_ns without a word: each call goes on where the
+ * one before ended, as Redis looks at some at a time, and may find none among them.
+ *
+ * more  out: there are some that it has not looked at
+ */
 enum status redis_alerts_claim(struct redis_alerts *alerts, size_t most,
-    struct alerts_entries *entries, struct error *err) MUST_USE;
+    struct alerts_entries *entries, bool *more, struct error *err) MUST_USE;
 /* Hold on to these, so that nobody takes them over. */
 enum status redis_alerts_hold(
     struct redis_alerts *alerts, const char *const *ids, size_t count, struct error *err) MUST_USE;
@@ -73,6 +78,7 @@ struct alerts_telling {
     int64_t at_ms;
     enum book_state state;
     bool always;
+    bool again; /* as of struct notice; Redis has it in `json` */
     struct bytes json;
 };
 

@@ -11,6 +11,7 @@ struct redis_alerts {
     char *prefix, *place, *notifier;
     int64_t stale_ms;
     uint64_t joined; /* the connection on which the group was last joined; 0: none */
+    char claimed[ALERTS_ENTRY_BYTES]; /* where taking over goes on; "": at the beginning */
     struct buffer key;
 };
 

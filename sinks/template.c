@@ -19,8 +19,8 @@ struct place {
 };
 
 static const char *const roots[] = {"id", "state", "rule", "series", "severity", "condition",
-    "column", "value", "threshold", "since", "at", "since_ms", "at_ms", "labels", "annotations",
-    "exemplars", "errors", "members", NULL};
+    "value", "since", "at", "since_ms", "at_ms", "labels", "annotations", "exemplars", "errors",
+    "members", NULL};
 
 static struct bytes trimmed(struct bytes text)
 {

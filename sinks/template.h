@@ -1,7 +1,7 @@
 /*
  * Texts with places for what an alert says: `{{rule}} on {{labels.service}} is {{state}}`.
  *
- *   {{id}} {{state}} {{rule}} {{series}} {{severity}} {{condition}} {{column}} {{value}} {{threshold}}
+ *   {{id}} {{state}} {{rule}} {{series}} {{severity}} {{condition}} {{value}}
  *   {{since}} {{at}}              RFC 3339; {{since_ms}} {{at_ms}}: Unix milliseconds
  *   {{labels.NAME}} {{annotations.NAME}}   NAME may hold dots
  *   {{exemplars.0.link}}          members of lists by number, from 0

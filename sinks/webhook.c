@@ -2,7 +2,8 @@
  * Any HTTP server that takes JSON: `webhook: https://host/path`, one request for each notice.
  *
  * Each request carries `Idempotency-Key: <alert id>-<state>`, the same whenever it is sent again, so that
- * the receiver can leave out what it has. With a secret it carries `Weir-Timestamp`, Unix seconds, and
+ * the receiver can leave out what it has. What comes a second time with another state between, as the last
+ * word that puts things right, is no repeat: its key ends in `-again`. With a secret it carries `Weir-Timestamp`, Unix seconds, and
  * `Weir-Signature: v1=<HMAC-SHA256 of "<timestamp>.<body>" in hex>`.
  */
 #include "engine/base/clock.h"
@@ -174,7 +175,8 @@ static void headers_write(const struct webhook *w, const struct notice *notice, 
 {
     char key[NOTICE_ID_BYTES + 16], timestamp[24], signature[SIGNATURE_BYTES], signed_by[80];
     size_t count = 0;
-    snprintf(key, sizeof(key), "%s-%s", notice->id, notice_state_name[notice->state]);
+    snprintf(key, sizeof(key), "%s-%s%s", notice->id, notice_state_name[notice->state],
+        notice->again ? "-again" : "");
     headers[count++] = header(&line[HEADER_TYPE], "Content-Type", w->content_type);
     headers[count++] = header(&line[HEADER_KEY], "Idempotency-Key", key);
     if (*secret != '\0') {

@@ -50,7 +50,7 @@ static const char notify_help[] =
     "again, a firing alert while it fires, a resolved one for `give_up`; others do not wait for "
     "it. "
     "SIGHUP\n"
-    "reads the config again.\n"
+    "reads the config again, but not while Redis is away: what was told is then known here alone.\n"
     "\n"
     "  --set KEY=VALUE  goes before the file's; may come again\n"
     "  --try RECEIVER   send it a made-up alert, then its resolution, and say what came of it\n"
@@ -66,23 +66,33 @@ static const char notify_help[] =
     "  weir notify --try pager weir.yaml\n"
     "Exit codes: 0 stopped, 1 failed or not taken, 2 wrong usage or config.\n";
 
+static enum status read_again(struct config *config, struct error *err)
+{
+    struct config fresh;
+    enum status status = config_load(&fresh, config->path, config->settings, err);
+    if (status != ST_OK) return status;
+    if (fresh.receivers == 0) {
+        config_release(&fresh);
+        return error_set(err, ST_FATAL, 0, "%.100s has no notify.receivers any more", config->path);
+    }
+    config_release(config);
+    *config = fresh;
+    return ST_OK;
+}
+
 /* Until it is stopped; after a SIGHUP with what the file says by then, if that is right. */
 static enum status run(struct config *config, struct error *err)
 {
     bool again;
     enum status status;
     do {
+        struct error why;
         status = notify_run(config, &again, err);
         if (status != ST_OK || !again) continue;
-        struct config fresh;
-        struct error why;
-        if (config_load(&fresh, config->path, config->settings, &why) == ST_OK) {
-            config_release(config);
-            *config = fresh;
+        if (read_again(config, &why) == ST_OK)
             log_info("reload", "config read again", "file=%s", config->path);
-        } else {
+        else
             log_error("reload", "nothing was changed", "error=%s", why.text);
-        }
     } while (status == ST_OK && again);
     return status;
 }

@@ -151,10 +151,26 @@ servers_wait 20 "$NOTIFIER" grep -q 'nothing was changed' "$WORK/notify-n1.log" 
 sed -i 's/resend: never/resend: 2s/; s/severity: page}/severity: [page, critical]}/' "$WORK/notify.yaml"
 kill -HUP "$NOTIFIER"
 servers_wait 20 "$NOTIFIER" grep -q 'config read again' "$WORK/notify-n1.log" || fail "the config is not read again"
+cp "$WORK/notify.yaml" "$WORK/notify.whole"
+sed '/receivers:/,$d' "$WORK/notify.whole" >"$WORK/notify.yaml"
+kill -HUP "$NOTIFIER"
+servers_wait 20 "$NOTIFIER" grep -q 'has no notify.receivers any more' "$WORK/notify-n1.log" || fail "it goes on with nobody to tell"
+cp "$WORK/notify.whole" "$WORK/notify.yaml"
 fire c critical
 await_hook c-firing
 resolve c critical
 await_hook c-resolved
+kill -TERM "$NOTIFIER"
+wait "$NOTIFIER" || fail "exit code $? of a notifier that was stopped"
+
+# One that nobody named goes on under its own name, and so with what it has in hand.
+readings() { [ "$(grep -c 'telling receivers of alerts' "$WORK/notify-.log")" = "$1" ]; }
+notifier ''
+servers_wait 20 "$NOTIFIER" readings 1 || fail "a notifier without a name does not start"
+kill -HUP "$NOTIFIER"
+servers_wait 20 "$NOTIFIER" readings 2 || fail "a notifier without a name does not read its config again"
+[ "$(grep -o 'notifier=[0-9a-f]*' "$WORK/notify-.log" | sort | uniq -c | awk '{ print $1 }')" = 2 ] ||
+    fail "a notifier has another name after it read its config again"
 kill -TERM "$NOTIFIER"
 wait "$NOTIFIER" || fail "exit code $? of a notifier that was stopped"
 
@@ -177,8 +193,9 @@ for step in begun sent noted; do
 done
 expect_manager 'a b begun1 begun3 begun5 noted1 noted3 noted5 sent1 sent3 sent5' "after kill -9 of notifiers"
 
-# Alertmanager restarted: it keeps no alerts, and is told them again.
-notifier n3
+# Alertmanager restarted: it keeps no alerts, and is told them again. Whoever started this notifier ignores the end of
+# children, which commands must not suffer from.
+notifier n3 --ignore-signal=CHLD
 servers_stop "$MANAGER"
 resolve begun1 page
 await_hook begun1-resolved
@@ -190,6 +207,9 @@ expect_manager 'a b begun3 begun5 noted1 noted3 noted5 sent1 sent3 sent5' "after
 lines_before=$(wc -l <"$WORK/hook")
 servers_stop "$REDIS_PID" KILL
 sleep 2
+kill -HUP "$NOTIFIER"
+servers_wait 20 "$NOTIFIER" grep -q 'nothing was changed.*Redis is away' "$WORK/notify-n3.log" ||
+    fail "a notifier forgets what it alone knows"
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$SERVERS_DIR/redis" \
     >>"$SERVERS_DIR/redis/redis.log" 2>&1 &
 REDIS_PID=$!

@@ -163,6 +163,27 @@ print("\n".join(sorted(lines)))' | sort >"$WORK/expected"
 all_said() { cmp -s "$WORK/expected" <(said firing) && cmp -s "$WORK/expected" <(said resolved); }
 servers_wait 30 "$MANAGER" all_said ||
     fail "expected $(paste -s -d ';' "$WORK/expected"), fired $(said firing | paste -s -d ';'), resolved $(said resolved | paste -s -d ';')"
+
+# In their order too: an alert that the rows say fired once has fired and been resolved, once and in that order; a
+# resolution in the middle would be one that is not so.
+/usr/bin/python3 - "$WORK/alerts" "$WORK/told" >"$WORK/odd" <<'END' || fail "not in order: $(paste -s -d ';' "$WORK/odd")"
+import collections, sys, urllib.parse
+ids, told, odd = collections.defaultdict(set), collections.defaultdict(list), False
+for line in open(sys.argv[1]):
+    at, series, rule, state, id = line.split()[:5]
+    d = dict(p.split("=", 1) for p in urllib.parse.unquote(series).split(";"))
+    ids[" ".join([rule, d["service"], d.get("operation", "-"), d.get("kind", "-")])].add(id)
+for line in open(sys.argv[2]):
+    state, alert = line.rstrip("\n").split(" ", 1)
+    if told[alert][-1:] != [state]: # Alertmanager repeats what has not changed
+        told[alert].append(state)
+for alert, states in sorted(told.items()):
+    times = len(states) // 2
+    if states != ["firing", "resolved"] * times or not 1 <= times <= len(ids[alert]):
+        print(f"{alert}, which fired {len(ids[alert])} times: {' '.join(states)}")
+        odd = True
+sys.exit(odd)
+END
 grep -q '^failing payment ' "$WORK/expected" || fail "payments do not fail"
 [ "$(grep -c '^shop-failing ' "$WORK/expected")" = 1 ] || fail "what fails together is not one alert"
 

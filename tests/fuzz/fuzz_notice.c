@@ -26,6 +26,7 @@ static void tell(const struct notice *notice, const char *template)
     }
     notice_write(notice, &again);
     assert(notice_of_json(&read, buffer_bytes(&again), notice->state, &err) == ST_OK);
+    assert(read.again == notice->again);
     assert(json_equal(read.alert, notice->alert));
     assert(notice_fingerprint(&read) == notice_fingerprint(notice));
     notice_release(&read);

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 JOBS=$(nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS=${FUZZ_SECONDS:-60}
-FLOWS_UNDER_ASAN='flow/test_(oracle|generated|bitwise|crash|demo)'
+FLOWS_UNDER_ASAN='flow/test_(oracle|generated|bitwise|crash|demo|notify)'
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1

@@ -4,6 +4,7 @@
  */
 #include "engine/base/clock.h"
 #include "engine/base/instant.h"
+#include "engine/config_receivers.h"
 #include "sinks/signature.h"
 #include "tests/support/http_server.h"
 #include "tests/support/receiver.h"
@@ -179,6 +180,40 @@ static void an_answers_code_says_whether_it_was_taken(void **unused)
     }
 }
 
+/* Pages that show the request are common; what they say goes into logs and to /readyz. */
+static void an_answer_that_repeats_what_is_secret_is_not_shown(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *more, *says;
+    } echoes[] = {
+        {"", "no route for /in, see the manual"},
+        {"", "parameter key=hidden is unknown"},
+        {", token: shown-token", "you showed shown-token"},
+        {", user: weir, password: pass-word", "{\"password\":\"pass-word\"}"},
+        {", user: weir, password: pass-word", "Authorization: Basic d2VpcjpwYXNzLXdvcmQ="},
+        {", headers: ['Authorization: GenieKey 123456']", "who is GenieKey 123456"},
+        {", token: shown-token",
+            "this is where what is shown comes to its end, in the middle of what nobody should see "
+            "but the two who know it, which is why all of it is looked through, not only: "
+            "shown-token"},
+    };
+    for (size_t i = 0; i < sizeof(echoes) / sizeof(echoes[0]); i++) {
+        struct notify_failure failure;
+        struct error err;
+        http_server_answer(&server, 500, NULL, echoes[i].says);
+        assert_int_equal(tell_webhook(echoes[i].more, &failure, &err), ST_RETRY);
+        if (strstr(err.text, "what it says repeats our URL or a secret") == NULL)
+            fail_msg("shown: %s", err.text);
+    }
+    struct notify_failure failure;
+    struct error err;
+    http_server_answer(&server, 500, NULL, "disk full");
+    assert_int_equal(
+        tell_webhook(", token: shown-token, headers: ['X-Team: disk']", &failure, &err), ST_RETRY);
+    assert_non_null(strstr(err.text, "it says: disk full"));
+}
+
 static void a_redirect_is_not_followed(void **unused)
 {
     (void)unused;
@@ -215,6 +250,50 @@ static void a_slow_server_is_not_waited_for(void **unused)
     assert_int_equal(tell_webhook(", timeout: 200ms", &failure, &err), ST_RETRY);
     assert_int_equal(failure.reason, NOTIFY_TIMEOUT);
     assert_true(clock_ns() - begun_ns < 4 * NS_PER_S);
+}
+
+static int64_t stop_ns;
+
+static bool is_stopped(void)
+{
+    return clock_ns() >= stop_ns;
+}
+
+/* Post to a server of its own that answers after `delay_ms`, and stop after `after_ms`. */
+static enum status tell_and_stop(int delay_ms, int64_t after_ms)
+{
+    struct http_server slow;
+    struct config config;
+    struct notify_failure failure;
+    struct error err;
+    void *line = NULL;
+    http_server_start(&slow, NULL, NULL);
+    http_server_misbehave(&slow, delay_ms, false, false);
+    receiver_config(&config, "{name: hook, webhook: 'http://127.0.0.1:%d/'}", slow.port);
+    struct notice notice = receiver_notice("f00d", NOTICE_FIRING, NOON);
+    const struct notice *const notices[] = {&notice};
+    const struct receiver *receiver = &config.receiver[0];
+    assert_int_equal(receiver->kind->open(&line, receiver->self, 0, is_stopped, &err), ST_OK);
+    stop_ns = clock_ns() + after_ms * NS_PER_MS;
+    enum status status = receiver->kind->send(line, notices, 1, &failure, &err);
+    receiver->kind->close(line);
+    http_server_stop(&slow);
+    notice_release(&notice);
+    config_release(&config);
+    return status;
+}
+
+/* It would be told again by who comes next. */
+static void who_stops_waits_a_little_for_an_answer(void **unused)
+{
+    (void)unused;
+    assert_int_equal(tell_and_stop(1700, 100), ST_OK);
+    int64_t begun_ns = clock_ns();
+    assert_int_equal(tell_and_stop(8000, 100), ST_RETRY);
+    assert_true(clock_ns() - begun_ns < 5 * NS_PER_S);
+    begun_ns = clock_ns();
+    assert_int_equal(tell_and_stop(1000, -1), ST_RETRY); /* nothing is begun any more */
+    assert_true(clock_ns() - begun_ns < NS_PER_S);
 }
 
 static void an_answer_that_breaks_off_is_none(void **unused)
@@ -384,6 +463,41 @@ static void alertmanager_is_told_as_its_api_has_it(void **unused)
     notice_release(&notice);
 }
 
+/* The clock of who makes spans may be ahead of ours: an end that lies ahead would be none. */
+static void alertmanager_is_told_of_no_time_ahead(void **unused)
+{
+    (void)unused;
+    for (int s = NOTICE_FIRING; s <= NOTICE_RESOLVED; s++) {
+        int64_t now_ns = clock_wall_ns(), starts_ns, ends_ns;
+        int64_t ahead_ms = now_ns / NS_PER_MS + 3600 * INT64_C(1000);
+        struct notice notice = receiver_notice("f00d", (enum notice_state)s, ahead_ms);
+        json_t *alert = told_alertmanager(", resend: 30s", &notice);
+        assert_true(instant_parse(text_at(alert, NULL, "startsAt"), 0, &starts_ns));
+        assert_true(instant_parse(text_at(alert, NULL, "endsAt"), 0, &ends_ns));
+        assert_true(starts_ns <= clock_wall_ns());
+        assert_true(ends_ns >= starts_ns);
+        assert_true((ends_ns > clock_wall_ns()) == (s == NOTICE_FIRING));
+        json_decref(alert);
+        notice_release(&notice);
+    }
+}
+
+/* In metrics, logs and Redis, where a path has no place that it is not needed for. */
+static void an_alertmanager_is_named_by_host_and_port_where_that_will_do(void **unused)
+{
+    (void)unused;
+    static const char *const want[] = {"am@a:9093", "am@b:80/one", "am@b:80/two", "am@c:443"};
+    struct config config;
+    char place[RECEIVER_PLACE_BYTES];
+    receiver_config(&config, "{name: am, alertmanager: ['http://a:9093/hidden', 'http://b/one', "
+                             "'http://b:80/two', 'https://c/hidden/']}");
+    for (size_t i = 0; i < 4; i++) {
+        receiver_place(&config.receiver[0], i, place);
+        assert_string_equal(place, want[i]);
+    }
+    config_release(&config);
+}
+
 static int start(void **unused)
 {
     (void)unused;
@@ -418,14 +532,18 @@ int main(void)
         FRESH(a_webhook_without_a_secret_is_not_signed),
         FRESH(a_template_is_the_body),
         FRESH(an_answers_code_says_whether_it_was_taken),
+        FRESH(an_answer_that_repeats_what_is_secret_is_not_shown),
         FRESH(a_redirect_is_not_followed),
         FRESH(a_server_may_say_when_to_come_again),
         FRESH(a_slow_server_is_not_waited_for),
+        FRESH(who_stops_waits_a_little_for_an_answer),
         FRESH(an_answer_that_breaks_off_is_none),
         FRESH(a_server_that_is_not_there_is_unreachable),
         FRESH(only_a_server_that_proves_who_it_is_is_told),
         FRESH(a_file_of_ours_that_cannot_be_read_is_said),
         FRESH(alertmanager_is_told_as_its_api_has_it),
+        FRESH(alertmanager_is_told_of_no_time_ahead),
+        FRESH(an_alertmanager_is_named_by_host_and_port_where_that_will_do),
     };
     return cmocka_run_group_tests_name("http_post", tests, start, stop);
 }

@@ -27,11 +27,11 @@ static void an_entry_without_labels_gets_them_from_rule_severity_and_series(void
     (void)unused;
     const struct notice_field fields[] = {field("id", "f00d"), field("rule", "slow"),
         field("series", SERIES), field("state", "firing"), field("severity", "page"),
-        field("column", "latency_p95_ms"), field("value", "750.5"), field("threshold", "500"),
+        field("condition", "p95[5m] > 500ms"), field("value", "750.5"),
         field("since_ms", "1714564800000"), field("at_ms", "1714564830000")};
     struct notice notice;
     struct error err;
-    assert_int_equal(notice_of_fields(&notice, fields, 10, &err), ST_OK);
+    assert_int_equal(notice_of_fields(&notice, fields, 9, &err), ST_OK);
     assert_string_equal(notice.id, "f00d");
     assert_int_equal(notice.state, NOTICE_FIRING);
     assert_int_equal(notice.since_ms, 1714564800000);
@@ -42,8 +42,8 @@ static void an_entry_without_labels_gets_them_from_rule_severity_and_series(void
     assert_label(&notice, "operation", "GET /");
     assert_label(&notice, "kind", "SERVER");
     const json_t *annotations = json_object_get(notice.alert, "annotations");
-    assert_string_equal(json_string_value(json_object_get(annotations, "summary")),
-        "latency_p95_ms, now 750.5, limit 500");
+    assert_string_equal(
+        json_string_value(json_object_get(annotations, "summary")), "p95[5m] > 500ms, now 750.5");
     notice_release(&notice);
 }
 
@@ -121,8 +121,19 @@ static void a_notice_is_the_same_written_and_read_again(void **unused)
     notice_write(&first, &one);
     assert_int_equal(notice_of_json(&second, buffer_bytes(&one), NOTICE_RESOLVED, &err), ST_OK);
     assert_int_equal(second.state, NOTICE_RESOLVED);
+    assert_false(second.again);
     assert_true(json_equal(first.alert, second.alert));
     assert_true(notice_fingerprint(&first) == notice_fingerprint(&second));
+    notice_release(&second);
+
+    first.again = true;
+    notice_set_at(&first, 7);
+    buffer_reset(&one);
+    notice_write(&first, &one);
+    assert_int_equal(notice_of_json(&second, buffer_bytes(&one), NOTICE_RESOLVED, &err), ST_OK);
+    assert_true(second.again);
+    assert_int_equal(second.at_ms, 7);
+    assert_true(json_equal(first.alert, second.alert));
     buffer_release(&one);
     notice_release(&first);
     notice_release(&second);
@@ -195,7 +206,7 @@ static void templates_that_name_what_no_alert_has_are_refused(void **unused)
 {
     (void)unused;
     static const char *const wrong[] = {"{{", "{{rule", "{{service}}", "{{labels.}}", "{{}}",
-        "{{json}}", "a {{rule}} {{x", "{{\"{{\"", NULL};
+        "{{json}}", "{{column}}", "{{threshold}}", "a {{rule}} {{x", "{{\"{{\"", NULL};
     struct error err;
     for (size_t i = 0; wrong[i] != NULL; i++) {
         if (template_check(wrong[i], &err) != ST_FATAL) fail_msg("taken for right: %s", wrong[i]);

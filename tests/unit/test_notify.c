@@ -35,7 +35,8 @@ struct cast {
 };
 
 /* `receiver` is YAML with one %d, the port. */
-static void enter(struct cast *cast, const char *notifier, const char *receiver, int port)
+static void enter_place(
+    struct cast *cast, const char *notifier, const char *receiver, int port, size_t place)
 {
     char yaml[2048], list[1024];
     struct error err;
@@ -49,9 +50,15 @@ static void enter(struct cast *cast, const char *notifier, const char *receiver,
     cast->notify.config = &cast->config;
     snprintf(cast->notify.notifier, sizeof(cast->notify.notifier), "%s", notifier);
     cast->line = calloc(1, sizeof(*cast->line));
-    if (notify_line_open(cast->line, &cast->notify, &cast->config.receiver[0], 0, &err) != ST_OK)
+    const struct receiver *first = &cast->config.receiver[0];
+    if (notify_line_open(cast->line, &cast->notify, first, place, &err) != ST_OK)
         fail_msg("%s", err.text);
     assert_int_equal(pthread_create(&cast->thread, NULL, notify_line_main, cast->line), 0);
+}
+
+static void enter(struct cast *cast, const char *notifier, const char *receiver, int port)
+{
+    enter_place(cast, notifier, receiver, port, 0);
 }
 
 static void leave(struct cast *cast)
@@ -162,6 +169,21 @@ static int told(struct http_server *server, const char *key)
         count += strcmp(http_request_header(request, "Idempotency-Key", value, 128), key) == 0;
     }
     return count;
+}
+
+/* `at_ms` in the body that came with this key, as it was last; 0: none came. */
+static int64_t told_at_ms(struct http_server *server, const char *key)
+{
+    int64_t at_ms = 0;
+    for (size_t i = 0; i < http_server_requests(server); i++) {
+        char value[128];
+        const struct http_request *request = http_server_request(server, i);
+        if (strcmp(http_request_header(request, "Idempotency-Key", value, 128), key) != 0) continue;
+        json_t *body = json_loads(request->body, 0, NULL);
+        at_ms = json_integer_value(json_object_get(body, "at_ms"));
+        json_decref(body);
+    }
+    return at_ms;
 }
 
 static void await_told(struct http_server *server, const char *key, int count)
@@ -445,6 +467,39 @@ static void the_end_is_told_of_what_a_dead_notifier_may_have_told(void **unused)
     leave(&cast);
 }
 
+/* Redis looks at ten times as many as it is asked for, and those of somebody who is alive come first. */
+static void what_a_dead_notifier_had_is_found_behind_what_others_have(void **unused)
+{
+    (void)unused;
+    struct cast cast;
+    char id[ALERTS_ENTRY_BYTES];
+    int64_t at_ms = wall_ms();
+    for (int i = 0; i < 10 * ALERTS_READ_MAX + 20; i++)
+        append("*", "busy", "firing", at_ms, NULL);
+    set_active("f1", at_ms);
+    append("*", "f1", "firing", at_ms, NULL);
+    freeReplyObject(redis_server_do(&redis, "XGROUP CREATE weir:alerts hook 0"));
+    freeReplyObject(
+        redis_server_do(&redis, "XREADGROUP GROUP hook alive COUNT 1000 STREAMS weir:alerts >"));
+    redisReply *last = redis_server_do(&redis, "XREVRANGE weir:alerts + - COUNT 1");
+    snprintf(id, sizeof(id), "%s", last->element[0]->element[0]->str);
+    freeReplyObject(last);
+    const char *words[] = {
+        "XCLAIM", "weir:alerts", "hook", "dead", "0", id, "IDLE", "7200000", "JUSTID"};
+    freeReplyObject(ask(9, words));
+    clear_active("f1"); /* so that it is found nowhere else */
+    char value[64];
+    snprintf(value, sizeof(value), "%lld:firing:%lld:dead:{\"id\":\"f1\"}", (long long)at_ms,
+        (long long)at_ms);
+    const char *book[] = {"HSET", "weir:notify:hook", "f1", value};
+    freeReplyObject(ask(4, book));
+    claim_after = "1h";
+    enter(&cast, "b", HOOK, hook.port);
+    claim_after = "1s";
+    await_pending("hook", 10 * ALERTS_READ_MAX + 20);
+    leave(&cast);
+}
+
 /* The answer to "fires" comes when another notifier has long told the end: the last word must be that. */
 static void the_last_word_is_the_right_one(void **unused)
 {
@@ -469,7 +524,9 @@ static void the_last_word_is_the_right_one(void **unused)
     assert_true(item->correct);
     atomic_store(&slow.notify.stopping, false);
     assert_int_equal(pthread_create(&slow.thread, NULL, notify_line_main, slow.line), 0);
-    await_told(&hook, "f1-resolved", 1);
+    /* The receiver has seen the key of its end, and would leave out what carries it. */
+    await_told(&hook, "f1-resolved-again", 1);
+    assert_true(told_at_ms(&hook, "f1-resolved-again") > at_ms);
     await_pending("hook", 0);
     leave(&slow);
     leave(&fast);
@@ -571,9 +628,20 @@ static void what_the_stream_has_dropped_is_found_among_what_fires(void **unused)
     await_told(&hook, "f2-firing", 1);
     clear_active("f2");
     await_told(&hook, "f2-resolved", 1);
+    assert_true(told_at_ms(&hook, "f2-resolved") > at_ms);
     await_book("hook", "f2", "gone");
-    set_active("f2", at_ms); /* and if it was there all the time */
-    await_told(&hook, "f2-firing", 2);
+    set_active("f2", at_ms); /* and if it was there all the time, that is no repeat */
+    await_told(&hook, "f2-firing-again", 1);
+    await_book("hook", "f2", "firing");
+    assert_int_equal(told(&hook, "f2-firing"), 1);
+    leave(&cast);
+
+    /* Nor is its end, whoever tells it. */
+    enter(&cast, "b", HOOK, hook.port);
+    clock_sleep(NS_PER_S / 2); /* a look */
+    resolve("f2", at_ms + 10);
+    await_told(&hook, "f2-resolved-again", 1);
+    assert_int_equal(told(&hook, "f2-resolved"), 1);
     leave(&cast);
 }
 
@@ -800,6 +868,87 @@ static void of_a_batch_only_what_is_refused_is_left_out(void **unused)
     leave(&cast);
 }
 
+/* What fires is said again one by one where a server refuses one of them. */
+static void of_a_batch_said_again_only_what_is_refused_is_left_out(void **unused)
+{
+    (void)unused;
+    struct cast cast;
+    int64_t at_ms = wall_ms();
+    enter(&cast, "a", MANAGER, hook.port);
+    fire("f1", at_ms);
+    fire("f2", at_ms);
+    await_posts(&hook, "f1", true, 2);
+    await_posts(&hook, "f2", true, 2);
+    http_server_answer(&hook, 400, NULL, "");
+    clock_sleep(NS_PER_S);
+    http_server_forget(&hook);
+    assert_true(http_server_wait(&hook, 3, SOON_MS));
+    size_t alone = 0;
+    for (size_t i = 0; i < http_server_requests(&hook); i++) {
+        json_t *alerts = json_loads(http_server_request(&hook, i)->body, 0, NULL);
+        alone += json_array_size(alerts) == 1;
+        json_decref(alerts);
+    }
+    assert_true(alone >= 2);
+    leave(&cast);
+}
+
+static void an_alertmanager_that_is_away_keeps_nothing_from_another(void **unused)
+{
+    (void)unused;
+    struct cast away, there;
+    char both[256], place[2][64];
+    snprintf(both, sizeof(both),
+        "{name: am, alertmanager: ['http://127.0.0.1:%d', 'http://127.0.0.1:%d'], resend: 1s, "
+        "timeout: 300ms}",
+        hook.port, other.port);
+    snprintf(place[0], sizeof(place[0]), "am@127.0.0.1:%d", hook.port);
+    snprintf(place[1], sizeof(place[1]), "am@127.0.0.1:%d", other.port);
+    http_server_answer(&hook, 503, NULL, "");
+    enter_place(&away, "a", both, 0, 0);
+    enter_place(&there, "a", both, 0, 1);
+    fire("f1", wall_ms());
+    await_posts(&other, "f1", true, 3);
+    assert_true(http_server_wait(&hook, 1, SOON_MS));
+    assert_int_equal(pending(place[0]), 1); /* each has a group and a book of its own */
+    assert_int_equal(pending(place[1]), 0);
+    assert_string_equal(book_state(place[0], "f1"), "sending");
+    assert_string_equal(book_state(place[1], "f1"), "firing");
+    http_server_forget(&hook);
+    http_server_answer(&hook, 200, NULL, "");
+    await_posts(&hook, "f1", true, 2);
+    await_pending(place[0], 0);
+    assert_string_equal(book_state(place[0], "f1"), "firing");
+    leave(&away);
+    leave(&there);
+}
+
+static int reads(void)
+{
+    int calls = 0;
+    redisReply *reply = redis_server_do(&redis, "INFO commandstats");
+    const char *line = strstr(reply->str, "cmdstat_xreadgroup:");
+    if (line != NULL) sscanf(line, "cmdstat_xreadgroup:calls=%d", &calls);
+    freeReplyObject(reply);
+    return calls;
+}
+
+/* What is to be said again waits for the Alertmanager, and so does the line. */
+static void a_line_is_idle_while_an_alertmanager_is_away(void **unused)
+{
+    (void)unused;
+    struct cast cast;
+    http_server_answer(&hook, 503, NULL, "");
+    enter(&cast, "a", MANAGER, hook.port);
+    fire("f1", wall_ms());
+    assert_true(http_server_wait(&hook, 4, SOON_MS)); /* the next attempt is seconds away */
+    int before = reads();
+    clock_sleep(2 * NS_PER_S);
+    int during = reads() - before;
+    if (during == 0 || during > 60) fail_msg("Redis was asked %d times in two seconds", during);
+    leave(&cast);
+}
+
 static int start(void **unused)
 {
     (void)unused;
@@ -835,6 +984,7 @@ int main(void)
         FRESH(what_a_dead_notifier_had_in_hand_is_told_by_another),
         FRESH(a_notifier_of_the_same_name_goes_on_at_once),
         FRESH(the_end_is_told_of_what_a_dead_notifier_may_have_told),
+        FRESH(what_a_dead_notifier_had_is_found_behind_what_others_have),
         FRESH(the_last_word_is_the_right_one),
         FRESH(several_notifiers_share_the_work_and_tell_each_alert_once),
         FRESH(more_than_it_can_hold_waits_in_redis_and_none_is_forgotten),
@@ -848,6 +998,9 @@ int main(void)
         FRESH(an_alertmanager_that_was_away_is_told_all_that_fires),
         FRESH(an_end_is_not_told_while_another_with_its_labels_fires),
         FRESH(of_a_batch_only_what_is_refused_is_left_out),
+        FRESH(of_a_batch_said_again_only_what_is_refused_is_left_out),
+        FRESH(an_alertmanager_that_is_away_keeps_nothing_from_another),
+        FRESH(a_line_is_idle_while_an_alertmanager_is_away),
     };
     return cmocka_run_group_tests_name("notify", tests, start, stop);
 }

@@ -253,6 +253,18 @@ static void who_stops_does_not_wait_long_for_a_command(void **unused)
     assert_true(clock_ns() - begun_ns < 8 * NS_PER_S);
 }
 
+/* Whoever started us may have SIGCHLD ignored. */
+static void how_a_command_ended_that_nobody_knows_is_a_failure(void **unused)
+{
+    (void)unused;
+    struct child_result result;
+    signal(SIGCHLD, SIG_IGN);
+    run_shell("exit 3", (struct bytes){0}, never, &result);
+    signal(SIGCHLD, SIG_DFL);
+    assert_int_equal(result.end, CHILD_EXITED);
+    assert_int_equal(result.code, 127);
+}
+
 /* config/to-nsca.sh, which config/notify.yaml shows. */
 static void the_script_for_nagios_gives_send_nsca_its_four_fields(void **unused)
 {
@@ -272,6 +284,38 @@ static void the_script_for_nagios_gives_send_nsca_its_four_fields(void **unused)
     notice.state = NOTICE_RESOLVED;
     assert_int_equal(tell(yaml, &notice, &failure, &err), ST_OK);
     assert_non_null(strstr(read_file("sent"), "\t0\t"));
+    notice_release(&notice);
+}
+
+/* The one of config/notify.yaml, which finds a program of that name. */
+static void the_example_for_zabbix_gives_its_sender_what_it_wants(void **unused)
+{
+    (void)unused;
+    struct notice notice = receiver_notice("f00d", NOTICE_RESOLVED, NOON);
+    struct config config;
+    struct notify_failure failure;
+    struct error err;
+    char path[512];
+    const char *before = getenv("PATH");
+    write_file(
+        "zabbix_sender", "#!/bin/sh\nprintf '<%s>' \"$@\" >\"$(dirname \"$0\")/sent\"\n", 0755);
+    snprintf(path, sizeof(path), "%s:%s", folder, before);
+    if (config_load(&config, "config/notify.yaml", NULL, &err) != ST_OK) fail_msg("%s", err.text);
+    size_t r = 0;
+    while (r < config.receivers &&
+           strcmp(((const struct notifier_keys *)config.receiver[r].self)->name, "zabbix") != 0)
+        r++;
+    assert_true(r < config.receivers);
+    config.receiver[0] = config.receiver[r];
+    char *was = strdup(before);
+    setenv("PATH", path, 1);
+    enum status status = receiver_tell(&config, &notice, &failure, &err);
+    setenv("PATH", was, 1);
+    free(was);
+    if (status != ST_OK) fail_msg("%s", err.text);
+    assert_string_equal(read_file("sent"), "<--zabbix-server=zabbix.example><--host=cart>"
+                                           "<--key=weir.alert><--value=resolved>");
+    config_release(&config);
     notice_release(&notice);
 }
 
@@ -301,7 +345,9 @@ int main(void)
         cmocka_unit_test(what_it_does_not_read_does_not_hold_it_up),
         cmocka_unit_test(what_it_leaves_running_is_ended_and_not_waited_for),
         cmocka_unit_test(the_script_for_nagios_gives_send_nsca_its_four_fields),
+        cmocka_unit_test(the_example_for_zabbix_gives_its_sender_what_it_wants),
         cmocka_unit_test(who_stops_does_not_wait_long_for_a_command),
+        cmocka_unit_test(how_a_command_ended_that_nobody_knows_is_a_failure),
     };
     return cmocka_run_group_tests_name("notify_command", tests, start, stop);
 }

@@ -161,7 +161,7 @@ static enum status notify(const char *url, const char *prefix, struct error *err
         .stale_ns = NS_PER_S};
     struct redis_alerts *alerts = NULL;
     uint64_t pending;
-    bool anew;
+    bool anew, more;
     freeReplyObject(redis_server_do(&server, "DEL weir:alerts"));
     freeReplyObject(redis_server_do(&server, "XADD weir:alerts 1-1 id f00d state firing"));
     freeReplyObject(redis_server_do(&server, "HSET weir:alerts:active f00d {}"));
@@ -171,7 +171,7 @@ static enum status notify(const char *url, const char *prefix, struct error *err
     status = redis_alerts_join(alerts, &anew, err);
     if (status == ST_OK) status = redis_alerts_read(alerts, 1, 1, &entries, err);
     if (status == ST_OK) status = redis_alerts_own(alerts, "0", 1, &entries, err);
-    if (status == ST_OK) status = redis_alerts_claim(alerts, 1, &entries, err);
+    if (status == ST_OK) status = redis_alerts_claim(alerts, 1, &entries, &more, err);
     if (status == ST_OK) status = redis_alerts_hold(alerts, ids, 1, err);
     if (status == ST_OK) status = tell_of(alerts, err);
     if (status == ST_OK) status = redis_alerts_acknowledge(alerts, ids, 1, err);
