@@ -1,6 +1,7 @@
 /* Conditions being read: one function a rule of the grammar, numbers brought to the unit of the other side. */
 #include "operators/expression.h"
 #include "operators/literal.h"
+#include "operators/operator.h"
 
 struct reader {
     struct cursor c;
