@@ -91,7 +91,7 @@ static uint64_t slo_meaning(const void *self)
     return hash_mix(hash_mix(hash, (uint64_t)s->latency_ns), (uint64_t)s->budget);
 }
 
-static bool slo_concerns(const void *self, struct bytes series)
+bool slo_concerns(const void *self, struct bytes series)
 {
     const struct slo *s = self;
     for (size_t i = 0; i < s->match.count; i++) {

@@ -8,6 +8,7 @@
 enum {
     SLO_NAME_MAX = 32,
     SLO_ALERT_NAME_BYTES = SLO_NAME_MAX + sizeof("_ticket"),
+    SLO_SHORT_BAD_LEAST = 2, /* bad spans that a short window must hold for its alert to fire */
 };
 
 enum slo_severity { SLO_PAGE, SLO_TICKET, SLO_SEVERITIES };
@@ -74,9 +75,12 @@ static inline struct burn_ring *slo_ring(struct slo_state *state)
 
 /* How many times faster than allowed a window's spans were bad; NaN without spans. */
 double slo_burn(const struct slo *slo, struct tally window);
+/* Whether a window burns faster than a pair's rate. */
+bool slo_is_faster(const struct slo *slo, int pair, struct tally window);
 
-/* The operator's prepare, settle, awake and leave: see operators/operator.h. */
+/* The operator's prepare, concerns, settle, awake and leave: see operators/operator.h. */
 enum status slo_prepare(void *self, const struct operator_context *context, struct error *err);
+bool slo_concerns(const void *self, struct bytes series);
 void slo_settle(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out);
 bool slo_awake(const void *self, const void *state);

@@ -27,8 +27,6 @@ const struct slo_pair_shape slo_pairs[SLO_PAIRS] = {
 
 static const char *const severity_names[SLO_SEVERITIES] = {"page", "ticket"};
 
-enum { SHORT_BAD_LEAST = 2 }; /* rule 1 */
-
 /* Rule 2. */
 #define CLEAR_SHARE      0.1
 #define CLEAR_DEVIATIONS 2
@@ -39,7 +37,7 @@ static double bad_at_rate(const struct slo *s, int p, struct tally window)
     return s->burn[p] * s->allowed * (double)window.all;
 }
 
-static bool is_faster(const struct slo *s, int p, struct tally window)
+bool slo_is_faster(const struct slo *s, int p, struct tally window)
 {
     return (double)window.bad > bad_at_rate(s, p, window);
 }
@@ -58,8 +56,8 @@ static bool pair_fires(const struct slo *s, int p, const struct burn_ring *ring)
     struct tally wide = ring->window[slo_pairs[p].long_window];
     struct tally narrow = ring->window[slo_pairs[p].short_window];
     bool enough =
-        wide.bad >= s->min_bad && narrow.all >= s->min_spans && narrow.bad >= SHORT_BAD_LEAST;
-    return enough && is_faster(s, p, wide) && is_faster(s, p, narrow);
+        wide.bad >= s->min_bad && narrow.all >= s->min_spans && narrow.bad >= SLO_SHORT_BAD_LEAST;
+    return enough && slo_is_faster(s, p, wide) && slo_is_faster(s, p, narrow);
 }
 
 /* Rule 2. */

@@ -8,7 +8,7 @@ static const struct option rules_options[] = {
     OPTION(TEXT, rules_command, config, "", "a config file"),
     OPTION(TEXT, rules_command, at, "now", "a time, as in -1h or 2024-05-01T12:00:00Z"),
     OPTION(TEXT, rules_command, series, "", "a series, as `weir query series` prints it"),
-    OPTION(TEXT, rules_command, rule, "", "a rule's name"),
+    OPTION(TEXT, rules_command, rule, "", "name of a rule, an objective or its alert"),
     OPTION(TEXT, rules_command, redis, "", "a URL, as in redis://127.0.0.1:6379"),
     OPTION(TEXT, rules_command, prefix, "", "of the keys, as in `weir`"),
     OPTION(TEXT, rules_command, from, "-24h", "a time, as in -6h"),
@@ -46,7 +46,8 @@ static const char rules_help[] =
     "             severity: page, labels: {team: shop}, annotations: {summary: ...}}\n"
     "\n"
     "`eval` reads the rows of one series from Redis and says why each rule does or does not fire\n"
-    "for it: every part of the condition, with its value.\n"
+    "for it: every part of the condition, with its value. Of objectives it says what is left of\n"
+    "their budgets, and why their alerts do or do not fire.\n"
     "\n"
     "`backtest` says what the rules, objectives and z-scores of a config would have made of the "
     "rows\n"
@@ -66,7 +67,7 @@ static const char rules_help[] =
     "  --config FILE    whose rules and Redis are meant\n"
     "  --series SERIES  as `weir query series` prints it, or a service for service=NAME\n"
     "  --at TIME        RFC 3339, Unix seconds or milliseconds, or so long ago: -1h30m [now]\n"
-    "  --rule NAME      this rule only [all]\n"
+    "  --rule NAME      this rule, objective or alert of an objective only [all]\n"
     "  --redis URL, --prefix TEXT\n"
     "                   another Redis than the config's\n"
     "  --set KEY=VALUE  goes before the config's; may come again\n"

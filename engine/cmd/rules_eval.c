@@ -1,10 +1,13 @@
-/* weir rules eval: why each rule does or does not fire for a series, from what Redis has of it. */
+/*
+ * weir rules eval: why each rule and each alert of an objective does or does not fire for a series, from
+ * what Redis has of it.
+ */
+#include "engine/cmd/rules_eval.h"
+
 #include "engine/base/clock.h"
 #include "engine/base/duration.h"
 #include "engine/base/instant.h"
 #include "engine/base/memory.h"
-#include "engine/cmd/past.h"
-#include "engine/cmd/rules.h"
 #include "engine/cmd/sheet.h"
 #include "operators/rule.h"
 #include "schemas/series_name.h"
@@ -18,17 +21,6 @@
 #define TIMEOUT_NS (10 * NS_PER_S)
 
 enum { TRANSITIONS_READ = 10000 };
-
-struct evaluation {
-    const struct rules_command *options;
-    struct config config;
-    struct plan plan;
-    struct redis_read *read;
-    struct past past;
-    struct read_list transitions;
-    struct buffer series; /* spelled, where a service was given */
-    int64_t at_ms;
-};
 
 static const struct rule *rule_at(const struct evaluation *e, size_t i)
 {
@@ -157,39 +149,44 @@ static void print_verdict(const struct evaluation *e, const struct rule *r, enum
             instant_print(v.met_ms * NS_PER_MS).text, duration_print(r->keep_ns).text);
 }
 
-/* Whether a transition is of the rule and the series; most are not, as a look at the text tells. */
-static bool is_about(const struct evaluation *e, const struct rule *r, const struct read_item *item)
+/* Whether a transition is of the alert and the series; most are not, as a look at the text tells. */
+static bool is_about(const struct evaluation *e, const char *alert, const struct read_item *item)
 {
     struct bytes text = item->value, named = e->past.series;
     if (memmem(text.data, text.size, named.data, named.size) == NULL) return false;
-    json_t *alert = json_loadb((const char *)text.data, text.size, 0, NULL);
-    const char *rule = json_string_value(json_object_get(alert, "rule"));
-    const char *series = json_string_value(json_object_get(alert, "series"));
-    bool same = rule != NULL && series != NULL && strcmp(rule, r->name) == 0 &&
+    json_t *said = json_loadb((const char *)text.data, text.size, 0, NULL);
+    const char *rule = json_string_value(json_object_get(said, "rule"));
+    const char *series = json_string_value(json_object_get(said, "series"));
+    bool same = rule != NULL && series != NULL && strcmp(rule, alert) == 0 &&
                 bytes_are(e->past.series, series);
-    json_decref(alert);
+    json_decref(said);
     return same;
 }
 
-/* The transition that weir itself had said last by then. */
-static void print_said(const struct evaluation *e, const struct rule *r)
+const struct read_item *evaluation_said(const struct evaluation *e, const char *alert)
 {
     const struct read_item *last = NULL;
     for (size_t i = 0; i < e->transitions.count; i++) {
         const struct read_item *item = &e->transitions.item[i];
         if (item->at_ms > e->at_ms || (last != NULL && item->at_ms < last->at_ms)) continue;
-        if (is_about(e, r, item)) last = item;
+        if (is_about(e, alert, item)) last = item;
     }
+    return last;
+}
+
+void evaluation_print_said(const struct evaluation *e, const char *alert)
+{
+    const struct read_item *last = evaluation_said(e, alert);
     if (last == NULL) return;
     printf("  said last: ");
     sheet_print(last->field);
     printf(" at %s\n", instant_print(last->at_ms * NS_PER_MS).text);
 }
 
-static void print_matches(const struct evaluation *e, const struct rule *r)
+void evaluation_print_match(const struct evaluation *e, const struct pairs *match)
 {
-    for (size_t i = 0; i < r->match.count; i++) {
-        struct bytes dimension = bytes_of(r->match.key[i]), pattern = bytes_of(r->match.text[i]);
+    for (size_t i = 0; i < match->count; i++) {
+        struct bytes dimension = bytes_of(match->key[i]), pattern = bytes_of(match->text[i]);
         bool matches = expression_matches(e->past.series, dimension, pattern);
         printf("  %-8smatch ", truth_name[matches ? TRUTH_YES : TRUTH_NO]);
         sheet_print(dimension);
@@ -212,9 +209,9 @@ static void print_rule(const struct evaluation *e, const struct rule *r)
         print_verdict(e, r, truth);
     else
         printf("is not for this series\n");
-    print_matches(e, r);
+    evaluation_print_match(e, &r->match);
     print_node(e, r, r->condition.count - 1, 0, each, value);
-    print_said(e, r);
+    evaluation_print_said(e, r->name);
 }
 
 static enum status choose_time(struct evaluation *e, struct error *err)
@@ -253,16 +250,19 @@ static enum status evaluate(struct evaluation *e, struct error *err)
     if (e->at_ms > e->past.seen_ms && behind) e->at_ms = e->past.seen_ms;
     sheet_print(series);
     printf(" as of %s\n", instant_print(e->at_ms * NS_PER_MS).text);
-    size_t rules = 0;
+    size_t told = 0;
     for (size_t i = 0; i < e->config.operator_count; i++) {
         const struct rule *r = rule_at(e, i);
         if (r == NULL) continue;
         print_rule(e, r);
-        rules++;
+        told++;
     }
-    if (rules == 0)
-        printf("\nthere is no %s\n", e->options->rule[0] == '\0' ? "rule" : "such rule");
-    return ST_OK;
+    status = rules_eval_slos(e, &told, err);
+    if (status == ST_OK && told == 0)
+        printf("\nthere is no %s\n", e->options->rule[0] == '\0'
+                                         ? "rule, and no objective for this series"
+                                         : "such rule or objective");
+    return status;
 }
 
 static enum status connect(struct evaluation *e, struct error *err)
