@@ -63,13 +63,17 @@ static uint64_t option_signature(enum option_type type, const void *field)
     }
 }
 
+uint64_t aggregate_option_signature(const struct operator_instance *o, const struct option *option)
+{
+    return option_signature(option->type, (const unsigned char *)o->self + option->offset);
+}
+
 uint64_t aggregate_signature(const struct operator_instance *o)
 {
     uint64_t hash = text_signature(o->operator_->name);
     if (o->operator_->meaning != NULL) return hash_mix(hash, o->operator_->meaning(o->self));
     for (const struct option *option = o->operator_->options; option->key != NULL; option++) {
-        const unsigned char *field = (const unsigned char *)o->self + option->offset;
-        uint64_t value = option_signature(option->type, field);
+        uint64_t value = aggregate_option_signature(o, option);
         hash = hash_mix(hash, hash_mix(text_signature(option->key), value));
     }
     return hash;

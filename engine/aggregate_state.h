@@ -50,6 +50,8 @@ static inline int64_t aggregate_watermark_pane(const struct aggregate *a)
 
 /* Names an operator and how it is configured, so that a state is not taken over by another one. */
 uint64_t aggregate_signature(const struct operator_instance *o);
+/* Of the value of one option of an operator's. */
+uint64_t aggregate_option_signature(const struct operator_instance *o, const struct option *option);
 
 /*
  * Take the parts of a partial over: cells into open panes or the queue of late ones, clocks, totals,

@@ -3,15 +3,16 @@
 #include "sinks/redis_key.h"
 
 /* Bytes, measured in Redis 7.0 with the layout of sinks/REDIS.md and in weir itself. */
-#define ROW_BYTES      80.0  /* a compact row, a field of a listpack */
-#define SKETCH_BYTES   120.0 /* likewise a sketch of a minute's spans of a usual series */
-#define KEY_BYTES      180.0 /* a key with a series in its name, its expiry and its hash */
-#define NOW_BYTES      350.0 /* one window's JSON row */
-#define INDEX_BYTES    150.0 /* a series in the indexes */
-#define ALERT_BYTES    400.0 /* one transition in the stream */
-#define OUTGROWN_BYTES 200.0 /* what a cell's sketch takes besides the cell */
-#define PARTIAL_LEAST  100.0 /* a delta of a few spans */
-#define PARTIAL_MOST   500.0 /* a delta of thousands */
+#define ROW_BYTES      80.0   /* a compact row, a field of a listpack */
+#define SKETCH_BYTES   120.0  /* likewise a sketch of a minute's spans of a usual series */
+#define KEY_BYTES      180.0  /* a key with a series in its name, its expiry and its hash */
+#define SCORE_BYTES    42.0   /* likewise a scored slice of one signal */
+#define NOW_BYTES      1400.0 /* one window's JSON row, with traces */
+#define INDEX_BYTES    150.0  /* a series in the indexes */
+#define ALERT_BYTES    400.0  /* one transition in the stream */
+#define OUTGROWN_BYTES 200.0  /* what a cell's sketch takes besides the cell */
+#define PARTIAL_LEAST  100.0  /* a delta of a few spans */
+#define PARTIAL_MOST   500.0  /* a delta of thousands */
 
 static double history_bytes(const struct history *history)
 {
@@ -24,9 +25,15 @@ static double history_bytes(const struct history *history)
 
 static double redis_bytes(const struct plan *plan)
 {
-    double bytes = INDEX_BYTES + KEY_BYTES + plan->windows * NOW_BYTES;
-    for (size_t i = 0; i < plan->config->histories; i++)
-        bytes += history_bytes(&plan->config->history[i]);
+    const struct config *c = plan->config;
+    double bytes =
+        INDEX_BYTES + KEY_BYTES + (plan->windows + 2) * NOW_BYTES; /* the pane, the scores */
+    for (size_t i = 0; i < c->histories; i++) {
+        bytes += history_bytes(&c->history[i]);
+        if (!plan->scored || c->history[i].resolution_ns != c->score_ns) continue;
+        double slices = (double)c->history[i].retain_ns / (double)c->score_ns;
+        bytes += (double)plan->score_columns * slices * SCORE_BYTES;
+    }
     return bytes;
 }
 

@@ -112,7 +112,7 @@ size_t episodes_pair(
     if (e->count > 0) qsort(e->episode, e->count, sizeof(*e->episode), episode_order);
     for (size_t i = 0; i < e->count; i++) {
         const struct episode *one = &e->episode[i], *other = NULL;
-        if (taken[i] || !is_within(one, from_ns, to_ns)) continue;
+        if (taken[i]) continue;
         for (size_t j = i + 1; j < e->count && other == NULL; j++) {
             if (bytes_order(e->episode[j].rule, one->rule) != 0 ||
                 bytes_order(e->episode[j].series, one->series) != 0)
@@ -121,6 +121,9 @@ size_t episodes_pair(
             other = &e->episode[j];
             taken[j] = true;
         }
+        bool within =
+            is_within(one, from_ns, to_ns) || (other != NULL && is_within(other, from_ns, to_ns));
+        if (!within) continue;
         bool ran = one->side == EPISODE_RAN;
         (*pairs)[count++] = (struct episode_pair){ran ? one : other, ran ? other : one};
     }

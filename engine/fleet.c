@@ -78,9 +78,35 @@ bool fleet_cut(struct bytes *alerts, size_t most, struct bytes *part)
     return alerts->size != 0;
 }
 
+static bool is_same(const struct member_told *a, const struct member_told *b)
+{
+    return bytes_equal(a->rule, b->rule) && bytes_equal(a->series, b->series);
+}
+
+static bool is_member(const struct fleet *fleet, const struct member_told *told)
+{
+    for (size_t i = 0; i < fleet->incidents; i++) {
+        for (size_t m = 0; m < fleet->incident[i].members; m++) {
+            if (is_same(&fleet->incident[i].member[m], told)) return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the end of something that is known, which is never dropped: it would fire for ever. */
+static bool is_awaited(const struct fleet *fleet, const struct member_told *told)
+{
+    if (told->fires) return false;
+    if (is_member(fleet, told)) return true;
+    for (size_t i = 0; i < fleet->pendings; i++) {
+        if (fleet->pending[i].fires && is_same(&fleet->pending[i], told)) return true;
+    }
+    return false;
+}
+
 void fleet_append(struct fleet *fleet, struct member_told *member)
 {
-    if (fleet->pendings == FLEET_PENDING_MAX) {
+    if (fleet->pendings >= FLEET_PENDING_MAX && !is_awaited(fleet, member)) {
         fleet->dropped++;
         member_release(member);
         return;
@@ -116,8 +142,9 @@ enum status fleet_take(
         if (!member_read(&member, record)) {
             status = error_set(err, ST_SKIP, 0, "partial: partition %u tells what is no alert",
                 telling->partition);
-        } else if (member.at_ns > *closed_ns) {
-            fleet_append(fleet, &member);
+        } else if (member.at_ns > *closed_ns || (!member.fires && member.at_ns == *closed_ns)) {
+            fleet_append(
+                fleet, &member); /* at what is told already ends what a changed rule said */
         } else {
             member_release(&member); /* told again, where a crash may count twice */
         }
@@ -155,6 +182,20 @@ static bool next_moment(const struct fleet *fleet, int64_t until_ns, int64_t *at
     return *at_ns <= until_ns && *at_ns != INT64_MAX;
 }
 
+/* Where a crash may count twice, a part of a telling may have come twice. */
+static size_t drop_repeated(struct member_told *taken, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct member_told *last = kept == 0 ? NULL : &taken[kept - 1];
+        if (last != NULL && last->fires == taken[i].fires && is_same(last, &taken[i]))
+            member_release(&taken[i]);
+        else
+            taken[kept++] = taken[i];
+    }
+    return kept;
+}
+
 /* Take those of a moment off the list of the pending, in an order of their own. */
 static size_t take_moment(struct fleet *fleet, int64_t at_ns, struct member_told **taken)
 {
@@ -168,7 +209,7 @@ static size_t take_moment(struct fleet *fleet, int64_t at_ns, struct member_told
     }
     fleet->pendings = kept;
     qsort(*taken, count, sizeof(**taken), member_compare);
-    return count;
+    return drop_repeated(*taken, count);
 }
 
 struct incident *fleet_open(struct fleet *fleet)
@@ -197,11 +238,6 @@ void incident_add(struct incident *incident, struct member_told *member)
     incident->member[incident->members++] = *member;
     *member = (struct member_told){0};
     incident->joined = true;
-}
-
-static bool is_same(const struct member_told *a, const struct member_told *b)
-{
-    return bytes_equal(a->rule, b->rule) && bytes_equal(a->series, b->series);
 }
 
 /* A series ceases to fire: it leaves the incident that it is in. */
@@ -233,27 +269,19 @@ static bool incident_linked(const struct incident *incident, const struct member
 }
 
 /* Series that fire on join the oldest incident that they belong to; those that joined draw others in. */
-static void join(struct incident *incident, struct member_told *taken, size_t count)
+static void join(
+    struct fleet *fleet, struct incident *incident, struct member_told *taken, size_t count)
 {
     bool again = true;
     while (again) {
         again = false;
         for (size_t i = 0; i < count; i++) {
             if (taken[i].record == NULL || !incident_linked(incident, &taken[i])) continue;
+            fleet->dropped += incident->members == INCIDENT_MEMBERS_MAX;
             incident_add(incident, &taken[i]);
             again = true;
         }
     }
-}
-
-static bool is_member(const struct fleet *fleet, const struct member_told *told)
-{
-    for (size_t i = 0; i < fleet->incidents; i++) {
-        for (size_t m = 0; m < fleet->incident[i].members; m++) {
-            if (is_same(&fleet->incident[i].member[m], told)) return true;
-        }
-    }
-    return false;
 }
 
 /* Deterministic: the same series at the same moment open the same incident in every re-run. */
@@ -333,19 +361,31 @@ static void close_incidents(struct fleet *fleet)
     fleet->incidents = kept;
 }
 
+/* What ends at the moment at which it begins is of a rule that was changed just then: it ends. */
+static void cancel(struct member_told *taken, size_t count, const struct member_told *gone)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (taken[i].record != NULL && taken[i].fires && is_same(&taken[i], gone))
+            member_release(&taken[i]);
+    }
+}
+
 static void decide(struct fleet *fleet, struct member_told *taken, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (taken[i].fires && !is_member(fleet, &taken[i])) continue;
-        if (!taken[i].fires) leave(fleet, &taken[i]);
+        if (taken[i].record == NULL || (taken[i].fires && !is_member(fleet, &taken[i]))) continue;
+        if (!taken[i].fires) {
+            leave(fleet, &taken[i]);
+            cancel(taken, count, &taken[i]);
+        }
         member_release(&taken[i]);
     }
     for (size_t i = 0; i < fleet->incidents; i++)
-        join(&fleet->incident[i], taken, count);
+        join(fleet, &fleet->incident[i], taken, count);
     for (size_t i = 0; i < count; i++) {
         if (taken[i].record == NULL) continue;
         open_incident(fleet, &taken[i]);
-        join(&fleet->incident[fleet->incidents - 1], taken, count);
+        join(fleet, &fleet->incident[fleet->incidents - 1], taken, count);
     }
 }
 

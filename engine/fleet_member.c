@@ -29,6 +29,8 @@ bool member_read(struct member_told *member, struct bytes record)
         member->rule = alert->rule;
         member->series = alert->series;
         member->service = series_name_service(alert->series);
+        member->kind = series_name_value(alert->series, bytes_of("kind"));
+        member->operation = series_name_value(alert->series, bytes_of("operation"));
         member->fires = alert->state == ALERT_FIRING;
         member->since_ns = alert->since_ns;
         member->at_ns = alert->at_ns;
@@ -75,7 +77,8 @@ int member_compare(const void *left, const void *right)
     int order = steps_compare(a->signal.shift, b->signal.shift);
     if (order == 0) order = shorter_compare(a->signal.mean_ms, b->signal.mean_ms);
     if (order == 0) order = bytes_compare(a->series, b->series);
-    return order != 0 ? order : bytes_compare(a->rule, b->rule);
+    if (order == 0) order = bytes_compare(a->rule, b->rule);
+    return order != 0 ? order : (int)a->fires - (int)b->fires;
 }
 
 static bool traces_shared(const struct member_told *a, const struct member_told *b)
@@ -91,14 +94,11 @@ static bool traces_shared(const struct member_told *a, const struct member_told 
 /* One asks what the other answers: spans of one operation, seen from both its ends. */
 static bool ends_of_one(const struct member_told *asks, const struct member_told *answers)
 {
-    struct bytes kind = bytes_of("kind"), operation = bytes_of("operation");
-    struct bytes a = series_name_value(asks->series, kind);
-    struct bytes b = series_name_value(answers->series, kind);
-    bool is_call = bytes_are(a, "CLIENT") && bytes_are(b, "SERVER");
-    bool is_message = bytes_are(a, "PRODUCER") && bytes_are(b, "CONSUMER");
-    struct bytes name = series_name_value(asks->series, operation);
-    return (is_call || is_message) && name.size != 0 &&
-           bytes_equal(name, series_name_value(answers->series, operation));
+    if (asks->operation.size == 0 || !bytes_equal(asks->operation, answers->operation))
+        return false;
+    bool is_call = bytes_are(asks->kind, "CLIENT") && bytes_are(answers->kind, "SERVER");
+    bool is_message = bytes_are(asks->kind, "PRODUCER") && bytes_are(answers->kind, "CONSUMER");
+    return is_call || is_message;
 }
 
 bool member_linked(const struct member_told *a, const struct member_told *b)

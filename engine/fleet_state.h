@@ -10,7 +10,7 @@ enum { MEMBER_TRACES_MAX = EXEMPLARS_MAX };
 struct member_told {
     uint8_t *record; /* owned; the texts below are views into it */
     size_t bytes;
-    struct bytes rule, series, service;
+    struct bytes rule, series, service, kind, operation;
     bool fires; /* else it ceases to */
     int64_t since_ns, at_ns;
     struct standout signal;

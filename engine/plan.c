@@ -180,7 +180,9 @@ static enum status operators_init(struct plan *plan, const struct config *config
         if (plan->level[k].history) slices[i++] = plan->level[k].width_ns;
     }
     dimensions_of(plan, dimension);
+    struct alert_names alerts = {.count = 0};
     struct operator_context context = {
+        .alerts = &alerts,
         .columns = &plan->columns,
         .pane_ns = plan->pane_ns,
         .windows_ns = windows,

@@ -1,6 +1,7 @@
 /* Conditions being read: one function a rule of the grammar, numbers brought to the unit of the other side. */
 #include "operators/expression.h"
 #include "operators/literal.h"
+#include "operators/operator.h"
 
 struct reader {
     struct cursor c;
@@ -115,22 +116,56 @@ static enum status read_side(struct reader *r, struct side *out)
     return status;
 }
 
-static enum status fit(struct reader *r, const struct side *term, struct side *literal)
+/* The highest that there is has nothing above it, the lowest nothing below: a rule would wait for ever. */
+static bool can_hold(const struct term *term, enum comparison comparison, double number)
+{
+    bool bounded = term->unit == UNIT_RATIO || term->unit == UNIT_LEVEL;
+    double most = term->unit == UNIT_LEVEL ? SCORE_PAGE : 1;
+    if (!bounded) return true;
+    if (comparison == COMPARE_MORE) return number < most;
+    return comparison != COMPARE_LESS || number > 0;
+}
+
+/* The comparison as it is with the sides changed over. */
+static enum comparison turned(enum comparison comparison)
+{
+    switch (comparison) {
+    case COMPARE_MORE:
+        return COMPARE_LESS;
+    case COMPARE_AT_LEAST:
+        return COMPARE_AT_MOST;
+    case COMPARE_LESS:
+        return COMPARE_MORE;
+    case COMPARE_AT_MOST:
+        return COMPARE_AT_LEAST;
+    default:
+        return comparison;
+    }
+}
+
+/* `comparison` is that of the term with the literal. */
+static enum status fit(
+    struct reader *r, const struct side *term, struct side *literal, enum comparison comparison)
 {
     struct error why;
     const struct term *t = &r->terms->term[term->side.term];
     enum status status = literal_in_unit(
         &literal->literal, t->unit, term->short_form, t->text, &literal->side.number, &why);
-    return status == ST_OK ? ST_OK : cursor_error(&r->c, literal->at, r->err, "%s", why.text);
+    if (status != ST_OK) return cursor_error(&r->c, literal->at, r->err, "%s", why.text);
+    if (can_hold(t, comparison, literal->side.number)) return ST_OK;
+    return cursor_error(&r->c, literal->at, r->err,
+        "%s is never %s than this: want %s= or another number", cursor_show_bytes(t->text).text,
+        comparison == COMPARE_MORE ? "more" : "less", comparison == COMPARE_MORE ? ">" : "<");
 }
 
-static enum status fit_sides(struct reader *r, struct side *left, struct side *right)
+static enum status fit_sides(
+    struct reader *r, struct side *left, struct side *right, enum comparison comparison)
 {
     if (!left->side.is_term && !right->side.is_term)
         return cursor_error(&r->c, left->at, r->err,
             "both sides are fixed, so this never changes; want a column on one of them");
-    if (!left->side.is_term) return fit(r, right, left);
-    if (!right->side.is_term) return fit(r, left, right);
+    if (!left->side.is_term) return fit(r, right, left, turned(comparison));
+    if (!right->side.is_term) return fit(r, left, right, comparison);
     const struct term *a = &r->terms->term[left->side.term];
     const struct term *b = &r->terms->term[right->side.term];
     if (a->unit == b->unit) return ST_OK;
@@ -155,7 +190,7 @@ static enum status read_comparison(struct reader *r, size_t from, uint32_t *numb
     if (right.side.is_term && r->terms->term[right.side.term].kind == TERM_ABSENT)
         return cursor_error(
             &r->c, right.at, r->err, "an absence is true or false by itself, and is not compared");
-    status = fit_sides(r, &left, &right);
+    status = fit_sides(r, &left, &right, node.comparison);
     if (status != ST_OK) return status;
     node.side[0] = left.side;
     node.side[1] = right.side;

@@ -73,3 +73,22 @@ enum status operator_claim(
         "%s: there is no room for column %s: operators may add %d columns. Remove an entry.", owner,
         name, SCORES_MAX);
 }
+
+enum status operator_claim_alert(
+    const char *owner, const char *name, const struct operator_context *context, struct error *err)
+{
+    struct alert_names *alerts = context->alerts;
+    if (alerts == NULL) return ST_OK;
+    for (size_t i = 0; i < alerts->count; i++) {
+        if (strcmp(alerts->taken[i].name, name) != 0) continue;
+        return error_set(err, ST_FATAL, 0,
+            "%s: an alert of %s is called \"%.128s\" already; give one of them another name", owner,
+            alerts->taken[i].owner, name);
+    }
+    if (alerts->count == ALERT_NAMES_MAX)
+        return error_set(
+            err, ST_FATAL, 0, "%s: more than %d names of alerts", owner, ALERT_NAMES_MAX);
+    alerts->taken[alerts->count].name = name;
+    alerts->taken[alerts->count++].owner = owner;
+    return ST_OK;
+}

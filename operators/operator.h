@@ -12,6 +12,8 @@
 #include "engine/base/zone.h"
 #include "schemas/row.h"
 
+enum { ALERT_NAMES_MAX = 128 };
+
 /* What an operator may say besides columns: one alert transition a step. */
 struct transition {
     bool happened;
@@ -21,9 +23,18 @@ struct transition {
         *text; /* the engine's, empty: room for what has to be written out; NULL: say nothing */
 };
 
+/* The names under which operators raise alerts: each is one operator's. */
+struct alert_names {
+    struct {
+        const char *name, *owner;
+    } taken[ALERT_NAMES_MAX];
+    size_t count;
+};
+
 /* What an operator is made for: the plan around it. */
 struct operator_context {
-    struct columns *columns; /* named so far; the operator names its own, see operator_claim */
+    struct alert_names *alerts; /* taken so far; NULL: nobody looks */
+    struct columns *columns;    /* named so far; the operator names its own, see operator_claim */
     int64_t pane_ns;
     const int64_t *windows_ns;    /* rolling windows; ends with 0 */
     const int64_t *slices_ns;     /* resolutions of `history`; ends with 0; NULL: none */
@@ -69,6 +80,13 @@ struct window_operator {
         const void *self); /* per series, a multiple of 8; zeroed for a new one, plain bytes */
 
     /*
+     * A new state of a series that is known: the operator has just come into the config. NULL: zeros will do.
+     *
+     * seen_ns  end of the newest pane that held spans
+     */
+    void (*begin)(const void *self, void *state, int64_t seen_ns);
+
+    /*
      * Advance one series by one final row.
      *
      * row      of a pane, of a slice of history, or of a rolling window; an operator takes those that
@@ -80,7 +98,7 @@ struct window_operator {
 
     /*
      * Late spans of a pane that is closed, as a row of nothing but them; before any row of the pane
-     * in which they arrived. NULL: what was counted stays.
+     * in which they arrived. NULL: they change nothing.
      */
     void (*amend)(const void *self, void *state, const struct row *late);
 
@@ -129,5 +147,14 @@ enum status operator_column(const char *owner, const char *wanted, const struct 
  */
 enum status operator_claim(
     const char *owner, const char *name, struct columns *columns, int *column, struct error *err);
+
+/*
+ * For prepare: raise alerts under a name, which is borrowed.
+ *
+ * owner    the operator, for the error
+ * returns  ST_OK; ST_FATAL: there is one of that name
+ */
+enum status operator_claim_alert(
+    const char *owner, const char *name, const struct operator_context *context, struct error *err);
 
 #endif

@@ -159,6 +159,7 @@ static enum status rule_prepare(
     if (status == ST_OK) status = check_match(r, &v, err);
     if (status == ST_OK) status = read_condition(r, &v, err);
     if (status == ST_OK) status = check_absences(r, context, err);
+    if (status == ST_OK) status = operator_claim_alert("rules", r->name, context, err);
     if (status != ST_OK) return status;
     status = alert_wording_read(&r->wording, &r->labels, &r->annotations, &v, &r->terms, &why);
     return status == ST_OK ? ST_OK : named(r, &why, err);
@@ -173,7 +174,9 @@ const struct window_operator window_operator_rules = {
     .prepare = rule_prepare,
     .concerns = rule_concerns,
     .state_bytes = rule_state_bytes,
+    .begin = rule_begin,
     .step = rule_step,
+    .amend = rule_amend,
     .settle = rule_settle,
     .awake = rule_awake,
     .leave = rule_leave,

@@ -67,8 +67,9 @@ struct rule_value {
 struct rule_state {
     int64_t since_ns; /* pending, firing: start of the first pane of those that met the condition */
     int64_t met_ns;   /* end of the newest pane that did */
-    int64_t seen_ns;  /* end of the newest pane that held spans; 0: none did */
-    uint64_t state;   /* enum alert_state: inactive, pending, firing */
+    int64_t
+        seen_ns; /* end of the newest pane that held spans (absent: late ones too); 0: none did */
+    uint64_t state; /* enum alert_state: inactive, pending, firing */
     uint64_t awake;
     struct rule_value term[]; /* by number */
 };
@@ -78,6 +79,8 @@ size_t rule_state_bytes(const void *self);
 void rule_step(const void *self, void *state, struct row *row);
 void rule_settle(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out);
+void rule_begin(const void *self, void *state, int64_t seen_ns);
+void rule_amend(const void *self, void *state, const struct row *late);
 bool rule_awake(const void *self, const void *state);
 void rule_leave(
     const void *self, void *state, const struct closing_moment *moment, struct transition *out);

@@ -155,6 +155,25 @@ void rule_settle(
     s->awake = stays_awake(r, s, moment);
 }
 
+/* A series that is silent already is missed from the start. */
+void rule_begin(const void *self, void *state, int64_t seen_ns)
+{
+    const struct rule *r = self;
+    struct rule_state *s = state;
+    s->seen_ns = seen_ns;
+    s->awake = r->absent_ns_max != 0;
+}
+
+/* A service whose spans come late is not silent. */
+void rule_amend(const void *self, void *state, const struct row *late)
+{
+    const struct rule *r = self;
+    struct rule_state *s = state;
+    if (r->absent_ns_max == 0 || late->end_ns <= s->seen_ns) return;
+    s->seen_ns = late->end_ns;
+    s->awake = true;
+}
+
 bool rule_awake(const void *self, const void *state)
 {
     const struct rule_state *s = state;

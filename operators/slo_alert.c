@@ -66,7 +66,7 @@ static bool pair_fires(const struct slo *s, int p, const struct burn_ring *ring)
 static bool pair_goes_on(const struct slo *s, int p, const struct burn_ring *ring)
 {
     if (ring->window[slo_pairs[p].long_window].bad < s->min_bad) return false;
-    for (int w = slo_pairs[p].short_window; w <= (int)slo_pairs[p].long_window; w++) {
+    for (int w = (int)slo_pairs[p].short_window; w <= (int)slo_pairs[p].long_window; w++) {
         if (is_clearly_slower(s, p, ring->window[w])) return false;
     }
     return true;

@@ -181,7 +181,9 @@ enum status slo_prepare(void *self, const struct operator_context *context, stru
     if (status != ST_OK) return status;
     snprintf(s->alert_name[SLO_PAGE], SLO_ALERT_NAME_BYTES, "%s_page", s->name);
     snprintf(s->alert_name[SLO_TICKET], SLO_ALERT_NAME_BYTES, "%s_ticket", s->name);
-    status = claim_columns(s, context->columns, err);
+    for (int severity = 0; severity < SLO_SEVERITIES && status == ST_OK; severity++)
+        status = operator_claim_alert("slos", s->alert_name[severity], context, err);
+    if (status == ST_OK) status = claim_columns(s, context->columns, err);
     if (status == ST_OK) status = slo_wording_read(s, context, err);
     return status;
 }

@@ -196,12 +196,20 @@ static enum status take_width(struct cursor *c, int64_t *width_ns, size_t *at, s
     return ST_OK;
 }
 
+/* What objectives make stands in every pane, other scores in what is scored. */
+static bool is_of_objective(const struct vocabulary *v, const struct term *term)
+{
+    const char *name = term->kind == TERM_ANOMALY ? "" : v->columns->name[term->column];
+    return ends_with(name, "_budget_left") || strstr(name, "_burn_") != NULL;
+}
+
 static enum status choose_window(const struct cursor *c, size_t at, const struct vocabulary *v,
     int64_t width_ns, struct term *term, struct error *err)
 {
     bool is_score = term->kind == TERM_ANOMALY || term->column >= COLUMN_SCORE;
     term->window_ns = width_ns == 0 && !is_score ? v->pane_ns : width_ns;
-    if (width_ns == 0 || width_ns == v->pane_ns) return ST_OK;
+    if (width_ns == 0) return ST_OK;
+    if (width_ns == v->pane_ns && (!is_score || is_of_objective(v, term))) return ST_OK;
     if (is_score) {
         if (width_ns == v->score_ns) return ST_OK;
         return cursor_error(c, at, err,

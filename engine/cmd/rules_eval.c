@@ -17,7 +17,7 @@
 
 #define TIMEOUT_NS (10 * NS_PER_S)
 
-enum { TRANSITIONS_READ = 10000, STEPS_MAX = 10000 };
+enum { TRANSITIONS_READ = 10000 };
 
 struct evaluation {
     const struct rules_command *options;
@@ -39,18 +39,24 @@ static const struct rule *rule_at(const struct evaluation *e, size_t i)
     return asked ? r : NULL;
 }
 
-/* How far back the values reach that tell how long a condition has held. */
+/* What is older cannot matter, but where a rule has come and gone for over an hour. */
+static int64_t replayed_ns(const struct rule *r)
+{
+    return r->for_ns + r->keep_ns + 3600 * NS_PER_S;
+}
+
+/* How far back the values reach that tell what the rules have come to. */
 static int64_t reach_ms(const struct evaluation *e)
 {
     int64_t most_ns = e->plan.pane_ns;
     for (size_t i = 0; i < e->config.operator_count; i++) {
         const struct rule *r = rule_at(e, i);
         for (uint32_t t = 0; r != NULL && t < r->terms.count; t++) {
-            int64_t ns = r->terms.term[t].window_ns + r->for_ns;
+            int64_t ns = r->terms.term[t].window_ns + replayed_ns(r);
             if (ns > most_ns) most_ns = ns;
         }
     }
-    return (most_ns + 3600 * NS_PER_S) / NS_PER_MS;
+    return most_ns / NS_PER_MS;
 }
 
 static enum truth truth_at(const struct evaluation *e, const struct rule *r, int64_t at_ms,
@@ -60,24 +66,30 @@ static enum truth truth_at(const struct evaluation *e, const struct rule *r, int
     return expression_evaluate(&r->condition, value, e->past.series, each);
 }
 
-/* For how long up to `at_ms` the condition has held, but no more than `for` asks. */
-static int64_t held_ms(const struct evaluation *e, const struct rule *r)
-{
-    int64_t pane_ms = e->plan.pane_ns / NS_PER_MS, held = 0, wanted = r->for_ns / NS_PER_MS;
-    double value[TERMS_MAX];
-    for (int step = 0; step < STEPS_MAX && held <= wanted; step++) {
-        if (truth_at(e, r, e->at_ms - held, value, NULL) != TRUTH_YES) break;
-        held += pane_ms;
-    }
-    return held;
-}
+/* What a rule has come to by then. */
+struct verdict {
+    enum alert_state state;
+    int64_t since_ms, met_ms;
+};
 
-static void print_text(struct bytes text)
+/* As aggregate does it, over the panes since it can have begun to matter. */
+static struct verdict replay(const struct evaluation *e, const struct rule *r)
 {
-    struct buffer shown = {0};
-    sheet_escape(text, &shown);
-    printf("%.*s", (int)shown.size, shown.size == 0 ? "" : (const char *)shown.data);
-    buffer_release(&shown);
+    struct verdict v = {.state = ALERT_INACTIVE};
+    int64_t pane_ms = e->plan.pane_ns / NS_PER_MS, back_ms = replayed_ns(r) / NS_PER_MS;
+    double value[TERMS_MAX];
+    for (int64_t at_ms = e->at_ms - back_ms / pane_ms * pane_ms; at_ms <= e->at_ms;
+         at_ms += pane_ms) {
+        if (truth_at(e, r, at_ms, value, NULL) == TRUTH_YES) {
+            if (v.state == ALERT_INACTIVE)
+                v = (struct verdict){.state = ALERT_PENDING, .since_ms = at_ms - pane_ms};
+            v.met_ms = at_ms;
+            if ((at_ms - v.since_ms) * NS_PER_MS >= r->for_ns) v.state = ALERT_FIRING;
+        } else if (v.state == ALERT_PENDING || (at_ms - v.met_ms) * NS_PER_MS >= r->keep_ns) {
+            v.state = ALERT_INACTIVE;
+        }
+    }
+    return v;
 }
 
 static void print_side(
@@ -88,7 +100,7 @@ static void print_side(
     struct buffer shown = {0};
     value_show(value[side->term], term->unit, &shown);
     printf(", ");
-    print_text(term->text);
+    sheet_print(term->text);
     printf(" is %.*s", (int)shown.size, (const char *)shown.data);
     buffer_release(&shown);
 }
@@ -100,9 +112,9 @@ static void print_dimension(const struct evaluation *e, struct bytes dimension)
     struct bytes encoded = series_name_of(e->past.series, dimension);
     series_name_decode(encoded, &plain);
     printf(", ");
-    print_text(dimension);
+    sheet_print(dimension);
     printf(encoded.data == NULL ? " there is none" : " is \"");
-    print_text(buffer_bytes(&plain));
+    sheet_print(buffer_bytes(&plain));
     if (encoded.data != NULL) printf("\"");
     buffer_release(&plain);
 }
@@ -112,7 +124,7 @@ static void print_node(const struct evaluation *e, const struct rule *r, uint32_
 {
     const struct expression_node *node = &r->condition.node[n];
     printf("  %*s%-8s", 2 * depth, "", truth_name[each[n]]);
-    print_text(node->text);
+    sheet_print(node->text);
     if (node->kind == EXPRESSION_COMPARE) {
         print_side(r, &node->side[0], value);
         print_side(r, &node->side[1], value);
@@ -131,14 +143,18 @@ static void print_node(const struct evaluation *e, const struct rule *r, uint32_
 
 static void print_verdict(const struct evaluation *e, const struct rule *r, enum truth truth)
 {
-    int64_t held = truth == TRUTH_YES ? held_ms(e, r) : 0;
-    if (truth != TRUTH_YES)
+    struct verdict v = replay(e, r);
+    if (v.state == ALERT_INACTIVE)
         printf("does not fire\n");
-    else if (held * NS_PER_MS >= r->for_ns)
+    else if (v.state == ALERT_PENDING)
+        printf("pends: it has held for %s of the %s that `for` asks\n",
+            duration_print((e->at_ms - v.since_ms) * NS_PER_MS).text,
+            duration_print(r->for_ns).text);
+    else if (truth == TRUTH_YES)
         printf("fires\n");
     else
-        printf("pends: it has held for %s of the %s that `for` asks\n",
-            duration_print(held * NS_PER_MS).text, duration_print(r->for_ns).text);
+        printf("fires on: it held until %s, and `keep_firing_for` is %s\n",
+            instant_print(v.met_ms * NS_PER_MS).text, duration_print(r->keep_ns).text);
 }
 
 /* Whether a transition is of the rule and the series; most are not, as a look at the text tells. */
@@ -165,8 +181,9 @@ static void print_said(const struct evaluation *e, const struct rule *r)
         if (is_about(e, r, item)) last = item;
     }
     if (last == NULL) return;
-    printf("  said last: %.*s at %s\n", (int)last->field.size, (const char *)last->field.data,
-        instant_print(last->at_ms * NS_PER_MS).text);
+    printf("  said last: ");
+    sheet_print(last->field);
+    printf(" at %s\n", instant_print(last->at_ms * NS_PER_MS).text);
 }
 
 static void print_matches(const struct evaluation *e, const struct rule *r)
@@ -175,9 +192,9 @@ static void print_matches(const struct evaluation *e, const struct rule *r)
         struct bytes dimension = bytes_of(r->match.key[i]), pattern = bytes_of(r->match.text[i]);
         bool matches = expression_matches(e->past.series, dimension, pattern);
         printf("  %-8smatch ", truth_name[matches ? TRUTH_YES : TRUTH_NO]);
-        print_text(dimension);
+        sheet_print(dimension);
         printf(": ");
-        print_text(pattern);
+        sheet_print(pattern);
         print_dimension(e, dimension);
         printf("\n");
     }
@@ -189,7 +206,7 @@ static void print_rule(const struct evaluation *e, const struct rule *r)
     enum truth each[EXPRESSION_NODES_MAX];
     enum truth truth = truth_at(e, r, e->at_ms, value, each);
     printf("\n");
-    print_text(bytes_of(r->name));
+    sheet_print(bytes_of(r->name));
     printf(": ");
     if (rule_concerns(r, e->past.series))
         print_verdict(e, r, truth);
@@ -234,7 +251,7 @@ static enum status evaluate(struct evaluation *e, struct error *err)
     if (e->at_ms == 0 || e->at_ms > e->past.now_ms) e->at_ms = e->past.now_ms;
     bool behind = e->at_ms - e->past.seen_ms <= 2 * pane_ms; /* its partition, not the series */
     if (e->at_ms > e->past.seen_ms && behind) e->at_ms = e->past.seen_ms;
-    print_text(series);
+    sheet_print(series);
     printf(" as of %s\n", instant_print(e->at_ms * NS_PER_MS).text);
     size_t rules = 0;
     for (size_t i = 0; i < e->config.operator_count; i++) {

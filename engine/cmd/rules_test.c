@@ -115,14 +115,17 @@ static bool is_looked_at(const struct rules_case *test, const struct alert *aler
 
 /* Of two things that differ: what they are, as it is and as it should be. */
 struct difference {
-    char name[64];
+    char name[160]; /* escaped */
     struct buffer is, wanted;
 };
 
 static void difference_set(
     struct difference *d, const char *name, struct bytes is, struct bytes wanted)
 {
-    snprintf(d->name, sizeof(d->name), "%s", name);
+    struct buffer shown = {0};
+    sheet_escape(bytes_of(name), &shown);
+    snprintf(d->name, sizeof(d->name), "%.*s", (int)shown.size, (const char *)shown.data);
+    buffer_release(&shown);
     buffer_reset(&d->is);
     buffer_reset(&d->wanted);
     sheet_escape(is, &d->is);
@@ -220,14 +223,12 @@ static bool find_nearest(struct judging *j, const struct rules_alert *wanted)
 
 static void print_said(const struct alert *alert)
 {
-    struct buffer series = {0}, rule = {0};
-    sheet_escape(alert->series, &series);
-    sheet_escape(alert->rule, &rule);
-    printf("    %-8s %-8s %.*s %.*s\n", after_start(alert->at_ns - START_NS).text,
-        alert_state_name[alert->state], (int)rule.size, (const char *)rule.data, (int)series.size,
-        (const char *)series.data);
-    buffer_release(&series);
-    buffer_release(&rule);
+    printf("    %-8s %-8s ", after_start(alert->at_ns - START_NS).text,
+        alert_state_name[alert->state]);
+    sheet_print(alert->rule);
+    printf(" ");
+    sheet_print(alert->series);
+    printf("\n");
 }
 
 static void print_all_said(const struct judging *j)
@@ -248,9 +249,12 @@ static void print_missing(struct judging *j, const struct rules_alert *wanted)
 {
     const struct difference *d = &j->difference;
     bool near = find_nearest(j, wanted);
-    printf("  line %zu: %s is not %s at %s", wanted->written->line, wanted->rule,
-        wanted->state == 0 ? "firing" : "resolved", after_start(wanted->at_ns).text);
-    if (wanted->series[0] != '\0') printf(" for %s", wanted->series);
+    printf("  line %zu: ", wanted->written->line);
+    sheet_print(bytes_of(wanted->rule));
+    printf(" is not %s at %s", wanted->state == 0 ? "firing" : "resolved",
+        after_start(wanted->at_ns).text);
+    if (wanted->series[0] != '\0') printf(" for ");
+    sheet_print(bytes_of(wanted->series));
     if (near)
         printf(":\n    %s is      %.*s\n    %s should be %.*s\n", d->name, (int)d->is.size,
             (const char *)d->is.data, d->name, (int)d->wanted.size, (const char *)d->wanted.data);
@@ -286,10 +290,14 @@ static bool judge(struct judging *j)
     const struct rules_alert *missing = find_missing(j);
     bool unexpected = find_unexpected(j, &alert);
     if (missing == NULL && !unexpected) {
-        printf("ok    %s: %zu as expected\n", j->test->name, j->test->alerts);
+        printf("ok    ");
+        sheet_print(bytes_of(j->test->name));
+        printf(": %zu as expected\n", j->test->alerts);
         return true;
     }
-    printf("FAIL  %s\n", j->test->name);
+    printf("FAIL  ");
+    sheet_print(bytes_of(j->test->name));
+    printf("\n");
     bool first = missing != NULL && (!unexpected || missing->at_ns <= alert.at_ns - START_NS ||
                                         find_nearest(j, missing));
     if (first) {

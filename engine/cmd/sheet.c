@@ -17,6 +17,14 @@ void sheet_escape(struct bytes text, struct buffer *out)
     text_show(text, out);
 }
 
+void sheet_print(struct bytes text)
+{
+    struct buffer shown = {0};
+    sheet_escape(text, &shown);
+    printf("%.*s", (int)shown.size, shown.size == 0 ? "" : (const char *)shown.data);
+    buffer_release(&shown);
+}
+
 void sheet_column(struct sheet *sheet, const char *title, enum sheet_align align, bool elastic)
 {
     assert(sheet->columns < SHEET_COLUMNS_MAX);

@@ -46,7 +46,8 @@ void sheet_write(
 void sheet_reset(struct sheet *sheet); /* no columns, no cells; memory kept */
 void sheet_release(struct sheet *sheet);
 
-/* Append `text` as it may be shown. */
+/* Append `text` as it may be shown; or print it so. */
 void sheet_escape(struct bytes text, struct buffer *out);
+void sheet_print(struct bytes text);
 
 #endif

@@ -155,7 +155,12 @@ void calibrate_tails(struct report *report)
         "How often the p of errors (negative binomial, no mid-p) is at most alpha, over alpha: %u "
         "series of %u windows,\n0.5 to 500 spans a window, 0.5 %% to 10 %% errors, three in ten "
         "with "
-        "phi of 0.05 to 0.5.\nTarget: %.1f to %.1f over all.\n",
+        "phi of 0.05 to 0.5.\nTarget: %.1f to %.1f over all. Counts are whole numbers, so few "
+        "values of p "
+        "there are with few spans, and a p that is never\ntoo small is mostly too large: that is "
+        "what is left "
+        "of the ratio with the parameters known. Where the two rows are equal, nothing is lost by "
+        "learning.\n",
         series, windows, RATIO_MIN, RATIO_MAX);
     print(report, &t);
     fleet_close(&fleet);

@@ -210,7 +210,7 @@ static void check_scores(struct shown *shown, const char *series, const char *va
     uint32_t at = book_find(&shown->keys, key, false);
     if (at == UINT32_MAX)
         differ(shown, key, "scores", value);
-    else if (shown->due[at].row->status == WEIR__ROW__STATUS__REVISED)
+    else if (shown->due[at].row->status == WEIR__ROW_STATUS__REVISED)
         shown->equal++;
     else
         check_json(shown, key, &shown->due[at], value);

@@ -206,6 +206,58 @@ static void what_is_told_twice_counts_once(void **unused)
  * The same words in any order and in any number of tellings, saved and loaded in between, say the same.
  * Mutation: deciding a moment when only one partition has told of it.
  */
+/* A rule is changed or taken out: what it said ends at the moment up to which all is told already. */
+static void what_a_changed_rule_said_is_over(void **unused)
+{
+    (void)unused;
+    static const struct word begins = {PAYMENT, ALERT_FIRING, 120, 2.1, 280, 7};
+    static const struct word ends = {PAYMENT, ALERT_RESOLVED, 120, 2.1, 280, 7};
+    struct fleet *fleet = fleet_new(PARTITIONS);
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        tell(fleet, p, 120, &begins, p == 0);
+    assert_said(fleet, "firing 120 " PAYMENT ": " PAYMENT "\n");
+    tell(fleet, 0, 120, &ends, 1);
+    assert_said(fleet, "resolved 120 " PAYMENT ":\n");
+    tell(fleet, 0, 120, &ends, 1);
+    assert_said(fleet, "");
+    fleet_free(fleet);
+
+    fleet = fleet_new(PARTITIONS);
+    const struct word both[] = {begins, ends};
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        tell(fleet, p, 120, both, p == 0 ? 2 : 0);
+    assert_said(fleet, "");
+    fleet_free(fleet);
+}
+
+static void the_end_of_what_is_known_is_never_dropped(void **unused)
+{
+    (void)unused;
+    struct word word = {PAYMENT, ALERT_FIRING, 120, 2.1, 280, 7};
+    char series[40];
+    struct fleet *fleet = fleet_new(PARTITIONS);
+    for (uint32_t p = 0; p < PARTITIONS; p++)
+        tell(fleet, p, 120, &word, p == 0);
+    assert_said(fleet, "firing 120 " PAYMENT ": " PAYMENT "\n");
+    for (int i = 0; i <= FLEET_PENDING_MAX; i++) { /* while the other partitions lag */
+        word = (struct word){series, ALERT_FIRING, 130 + i, 1, 1, 0};
+        snprintf(series, sizeof(series), "service=s%d", i);
+        tell(fleet, 0, 130 + i, &word, 1);
+    }
+    assert_int_equal(fleet_dropped(fleet), 1);
+    word.state = ALERT_RESOLVED; /* of the one that was dropped */
+    word.at_s++;
+    tell(fleet, 0, word.at_s, &word, 1);
+    assert_int_equal(fleet_dropped(fleet), 2);
+    word = (struct word){PAYMENT, ALERT_RESOLVED, word.at_s + 1, 2.1, 280, 7};
+    tell(fleet, 0, word.at_s, &word, 1);
+    word.series = "service=s5";
+    word.at_s++;
+    tell(fleet, 0, word.at_s, &word, 1);
+    assert_int_equal(fleet_dropped(fleet), 2);
+    fleet_free(fleet);
+}
+
 static void neither_order_nor_restarts_can_be_seen(void **unused)
 {
     (void)unused;
@@ -349,6 +401,8 @@ int main(void)
         cmocka_unit_test(series_join_and_leave_until_none_is_left),
         cmocka_unit_test(strangers_stay_apart_and_a_rule_by_itself),
         cmocka_unit_test(what_is_told_twice_counts_once),
+        cmocka_unit_test(what_a_changed_rule_said_is_over),
+        cmocka_unit_test(the_end_of_what_is_known_is_never_dropped),
         cmocka_unit_test(neither_order_nor_restarts_can_be_seen),
         cmocka_unit_test(what_a_later_weir_added_is_passed_over),
         cmocka_unit_test(a_telling_is_cut_between_alerts),

@@ -207,7 +207,8 @@ static void what_cannot_be_run_is_said_with_its_place(void **unused)
         assert_said(tested(cases[i].text), EXIT_USAGE, cases[i].part);
     assert_said(RULES("test", "/tmp/no_such_file.yaml"), EXIT_USAGE, "cannot be read");
     assert_said(RULES("test"), EXIT_USAGE, "test wants a file");
-    assert_said(RULES("tests"), EXIT_USAGE, "there is no `rules tests`, but test, eval and backtest");
+    assert_said(
+        RULES("tests"), EXIT_USAGE, "there is no `rules tests`, but test, eval and backtest");
     assert_said(run_command(&command_rules, (const char *const[]){NULL}), EXIT_USAGE, "say what");
     assert_said(RULES("eval"), EXIT_USAGE, "Give --config FILE");
     assert_said(RULES("eval", "--config", path), EXIT_USAGE, "Give --series SERIES");
@@ -217,9 +218,12 @@ static void what_cannot_be_run_is_said_with_its_place(void **unused)
 static void names_in_a_file_steer_no_terminal(void **unused)
 {
     (void)unused;
-    const struct said *said = tested("rules: [{name: \"a\\e[2J\", when: spans > 0}]\n"
-                                     "tests:\n  - name: x\n    series: [{of: {service: \"s\\e[2J\","
-                                     " operation: o}, spans: 1}]\n");
+    const struct said *said =
+        tested("rules: [{name: \"a\\e[2J\", when: spans > 0}]\n"
+               "tests:\n  - name: \"x\\e[2J\"\n    series: [{of: {service: \"s\\e[2J\","
+               " operation: o}, spans: 1}]\n"
+               "    alerts: [{at: 10s, rule: \"a\\e[2J\", series: \"s\\e[2J\", "
+               "labels: {\"k\\e[2J\": v}}]\n");
     assert_said(said, EXIT_FAILED, "a\\x1b[2J");
     assert_null(strchr(said->out, '\x1b'));
 }
@@ -234,10 +238,11 @@ static const char hour_yaml[] =
     "  - {name: failing, when: error_ratio > 20%}\n"
     "  - {name: busy, when: 'rate_per_s[5m] > 0.9 or not max[5m] < 2s'}\n"
     "  - {name: gone, when: 'absent[1m]'}\n"
+    "  - {name: kept, when: error_ratio > 10%, for: 10s, keep_firing_for: 1m}\n"
     "  - {name: other, when: spans > 0, match: {service: x*}}\n";
 
-enum { HOUR_PANES = 360, HOUR_RULES = 4 };
-static const char *const hour_rules[HOUR_RULES] = {"slow", "failing", "busy", "gone"};
+enum { HOUR_PANES = 360, HOUR_RULES = 5 };
+static const char *const hour_rules[HOUR_RULES] = {"slow", "failing", "busy", "gone", "kept"};
 
 struct hour {
     struct redis_server server;
@@ -354,7 +359,7 @@ static void eval_says_of_the_past_what_aggregate_said(void **unused)
         for (int r = 0; r < HOUR_RULES; r++) {
             const struct said *said = evaluated(&h, AT(10 * pane), hour_rules[r]);
             char verdict[64];
-            snprintf(verdict, sizeof(verdict), "%s: fires\n", hour_rules[r]);
+            snprintf(verdict, sizeof(verdict), "%s: fires", hour_rules[r]);
             bool says = strstr(said->out, verdict) != NULL;
             if (said->exit_code != EXIT_DONE || says != h.fires[r][pane])
                 fail_msg("%s at pane %lld, which fires: %d\n%s%s", hour_rules[r], (long long)pane,

@@ -245,6 +245,109 @@ static void a_rule_that_stays_keeps_its_state(void **unused)
     bench_plan_release(&bench);
 }
 
+/* What happened to rules with `absent` while one operation sends and another one, a, does not. */
+struct silence {
+    struct bench_plan bench;
+    struct bench_worker worker;
+    struct bench_log log;
+    struct outcome outcome;
+};
+
+#define GONE "zscore: []\nrules: [{name: gone, match: {operation: a}, when: 'absent[5s]'"
+
+static const char none[] = HEAD "zscore: []\nrules: []\n";
+static const char gone[] = HEAD GONE "}]\n";
+static const char gone_edited[] = HEAD GONE ", severity: page}]\n";
+
+static void silence_open(struct silence *t, const char *yaml)
+{
+    *t = (struct silence){0};
+    bench_plan_init(&t->bench, yaml);
+    bench_worker_init(&t->worker, &t->bench, 0, 1, 1, 0);
+    log_settings(&t->bench, yaml, &t->log);
+}
+
+/* One span a second of b, and of a one that ended `late_s` before; less than 0: none. */
+static void silence_spans(
+    struct silence *t, int64_t from_s, int64_t to_s, int64_t late_s, int64_t lag_s)
+{
+    for (int64_t s = from_s; s < to_s; s++) {
+        const struct bench_span span[] = {{"s", "b", KIND_SERVER, AT(s), 50000000, false},
+            {"s", "a", KIND_SERVER, AT(s - late_s), 50000000, false}};
+        bench_record(&t->worker, 0, AT(s), span, late_s < 0 ? 1 : 2);
+        bench_flush(&t->worker, (AT(s + lag_s)) / 1000000, &t->log);
+    }
+}
+
+static void silence_close(struct silence *t)
+{
+    outcome_release(&t->outcome);
+    bench_log_release(&t->log);
+    bench_worker_release(&t->worker);
+    bench_plan_release(&t->bench);
+}
+
+static void assert_gone(struct silence *t, const char *yaml, size_t fired, size_t resolved)
+{
+    run(&t->log, yaml, yaml, 0, &t->outcome);
+    assert_int_equal(alerts_of(&t->outcome.records, "gone", ALERT_FIRING), fired);
+    assert_int_equal(alerts_of(&t->outcome.records, "gone", ALERT_RESOLVED), resolved);
+    silence_close(t);
+}
+
+static void a_rule_changed_in_a_silence_still_tells_of_it(void **unused)
+{
+    (void)unused;
+    struct silence t;
+    silence_open(&t, gone);
+    silence_spans(&t, 0, 3, 0, 0);
+    silence_spans(&t, 3, 20, -1, 0);
+    log_settings(&t.bench, gone_edited, &t.log);
+    silence_spans(&t, 20, 40, -1, 0);
+    silence_spans(&t, 40, 45, 0, 0);
+    assert_gone(&t, gone, 2, 2);
+}
+
+static void a_rule_that_comes_into_a_silence_tells_of_it(void **unused)
+{
+    (void)unused;
+    struct silence t;
+    silence_open(&t, none);
+    silence_spans(&t, 0, 3, 0, 0);
+    silence_spans(&t, 3, 20, -1, 0);
+    log_settings(&t.bench, gone, &t.log);
+    silence_spans(&t, 20, 40, -1, 0);
+    assert_gone(&t, none, 1, 0);
+}
+
+static void spans_that_come_late_are_no_silence(void **unused)
+{
+    (void)unused;
+    struct silence t;
+    silence_open(&t, gone);
+    silence_spans(&t, 0, 3, 0, 0);
+    silence_spans(&t, 3, 40, 4, 0); /* past `lateness`, within `allowed_lateness` */
+    assert_gone(&t, gone, 0, 0);
+    silence_open(&t, gone);
+    silence_spans(&t, 0, 20, 4, 0); /* none has ever been on time */
+    silence_spans(&t, 20, 40, -1, 0);
+    assert_gone(&t, gone, 1, 0);
+}
+
+static void nobody_is_missed_while_event_time_is_far_behind(void **unused)
+{
+    (void)unused;
+    struct silence t;
+    silence_open(&t, gone);
+    silence_spans(&t, 0, 3, 0, 200);
+    silence_spans(&t, 3, 40, -1, 200);
+    assert_gone(&t, gone, 0, 0);
+    silence_open(&t, gone);
+    silence_spans(&t, 0, 3, 0, 50);
+    silence_spans(&t, 3, 40, -1, 50);
+    assert_gone(&t, gone, 1, 0);
+}
+
 /* Names are a person's: none of them may end the text it stands in, or be expanded a second time. */
 static void any_text_comes_back_as_it_was(void **unused)
 {
@@ -321,6 +424,10 @@ int main(void)
         cmocka_unit_test(a_silent_re_run_across_a_change_ends_in_the_same_state),
         cmocka_unit_test(an_alert_of_a_rule_that_is_taken_out_is_resolved_once),
         cmocka_unit_test(a_rule_that_stays_keeps_its_state),
+        cmocka_unit_test(a_rule_changed_in_a_silence_still_tells_of_it),
+        cmocka_unit_test(a_rule_that_comes_into_a_silence_tells_of_it),
+        cmocka_unit_test(spans_that_come_late_are_no_silence),
+        cmocka_unit_test(nobody_is_missed_while_event_time_is_far_behind),
         cmocka_unit_test(any_text_comes_back_as_it_was),
         cmocka_unit_test(lateness_comes_from_the_log_with_what_it_needs),
         cmocka_unit_test(settings_of_a_newer_weir_are_refused_by_name),

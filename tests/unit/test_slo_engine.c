@@ -24,6 +24,8 @@ static const char budget[] = HEAD "slos: [{name: s, match: {operation: a}, objec
 static const char strict[] = HEAD "slos: [{name: s, match: {operation: a}, objective: 90%, "
                                   "page_1h: 0, page_6h: 0, ticket_1d: 0}]\n";
 static const char paging[] = HEAD "slos: [{name: s, match: {operation: a}, objective: 99%}]\n";
+static const char labelled[] =
+    HEAD "slos: [{name: s, match: {operation: a}, objective: 99%, labels: {team: shop}}]\n";
 static const char nothing[] = HEAD "slos: []\n";
 
 struct bench {
@@ -275,6 +277,23 @@ static void a_removed_objective_takes_both_its_alerts_back(void **unused)
     bench_close(&b);
 }
 
+/* By its labels an alert is known to whoever was told: the one that fires ends under the old ones. */
+static void other_labels_are_another_alert(void **unused)
+{
+    (void)unused;
+    struct bench b;
+    char id[33];
+    bench_open(&b, paging);
+    log_settings(&b, paging);
+    log_spans(&b, 0, 60, 2);
+    log_settings(&b, labelled);
+    log_spans(&b, 60, 60, 2);
+    run(&b, 0);
+    assert_int_equal(alerts_of(&b, "s_page", ALERT_FIRING, id), 2);
+    assert_int_equal(alerts_of(&b, "s_page", ALERT_RESOLVED, id), 1);
+    bench_close(&b);
+}
+
 /* Nothing comes any more: the series is closed on until its alerts are over. */
 static void a_series_that_fell_silent_is_resolved(void **unused)
 {
@@ -323,6 +342,7 @@ int main(void)
         cmocka_unit_test(only_the_series_that_matches_has_columns),
         cmocka_unit_test(a_changed_objective_keeps_its_counts),
         cmocka_unit_test(a_removed_objective_takes_both_its_alerts_back),
+        cmocka_unit_test(other_labels_are_another_alert),
         cmocka_unit_test(a_series_that_fell_silent_is_resolved),
         cmocka_unit_test(a_series_that_comes_back_late_is_resolved_too),
     };
