@@ -240,8 +240,7 @@ static int64_t panes_kept(const struct plan *plan)
 static int64_t closing_lag(const struct aggregate *a)
 {
     if (a->plan->config->time == TIME_RECORDS) return 0;
-    int64_t lag_ns = a->sent_ms * NS_PER_MS - (a->next_pane + 1) * a->plan->pane_ns;
-    return lag_ns > 0 ? lag_ns : 0;
+    return time_behind((a->next_pane + 1) * a->plan->pane_ns, a->sent_ms);
 }
 
 static void close_next(struct aggregate *a, struct records *records)

@@ -224,8 +224,7 @@ static void begin_pane(struct backtest *b, const struct row *row)
     close_before(b, row->end_ns);
     b->closing_ns = row->end_ns;
     if (b->begun_ns == 0) b->begun_ns = row->start_ns;
-    int64_t lag_ns = row->sent_ms * NS_PER_MS - row->end_ns;
-    b->lag_ns = lag_ns > 0 && b->plan->config->time == TIME_LIVE ? lag_ns : 0;
+    b->lag_ns = b->plan->config->time == TIME_LIVE ? time_behind(row->end_ns, row->sent_ms) : 0;
 }
 
 static void take_final(struct backtest *b, const struct output *out)

@@ -10,7 +10,7 @@ struct judged {
     size_t count;
     double *p;       /* [count] */
     double *scratch; /* [count] */
-    void **state; /* [count] */
+    void **state;    /* [count] */
 };
 
 /* The series whose window was observed, in order of the table. */

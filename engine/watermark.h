@@ -16,6 +16,15 @@ static inline int64_t floor_div(int64_t a, int64_t b)
     return quotient - (a % b != 0 && (a < 0) != (b < 0));
 }
 
+/* How far an instant is behind what was sent at `sent_ms`, whatever a stranger says of that; 0: it is not. */
+static inline int64_t time_behind(int64_t at_ns, int64_t sent_ms)
+{
+    int64_t most_ms = TIME_NS_MAX / 1000000;
+    if (sent_ms <= 0 || at_ns < 0) return 0;
+    int64_t sent_ns = (sent_ms < most_ms ? sent_ms : most_ms) * 1000000;
+    return sent_ns > at_ns ? sent_ns - at_ns : 0;
+}
+
 /* The clock of one source partition: what travels as its committed offset's metadata. */
 struct source_clock {
     uint32_t topic; /* index in config */

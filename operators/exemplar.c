@@ -321,7 +321,7 @@ static int told_decode(struct bytes encoded, struct told told[TOLD_MAX])
         if (traces == TOLD_MAX || !told_read(&wire, &told[traces])) return -1;
         if (traces > 0 && !is_told_before(&told[traces - 1], &told[traces])) return -1;
         for (enum list list = SLOW; list < LISTS; list++) {
-            count[list] += told[traces].lists >> list & 1;
+            count[list] = (uint8_t)(count[list] + (told[traces].lists >> list & 1));
             if (count[list] > list_max[list]) return -1;
         }
     }

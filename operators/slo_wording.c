@@ -19,8 +19,10 @@ static enum status read_condition(
     struct slo *s, int p, const struct vocabulary *v, struct error *err)
 {
     const struct slo_pair_shape *pair = &slo_pairs[p];
-    snprintf(s->condition_text[p], sizeof(s->condition_text[p]), "%s > %.4g and %s > %.4g",
-        s->burn_name[pair->long_window], s->burn[p], s->burn_name[pair->short_window], s->burn[p]);
+    char text[sizeof(s->condition_text[p])];
+    snprintf(text, sizeof(text), "%s > %.4g and %s > %.4g", s->burn_name[pair->long_window],
+        s->burn[p], s->burn_name[pair->short_window], s->burn[p]);
+    memcpy(s->condition_text[p], text, sizeof(text));
     return expression_read(&s->condition[p], bytes_of(s->condition_text[p]), v, &s->terms, err);
 }
 

@@ -4,8 +4,8 @@
 
 extern const struct measure measure_count, measure_errors, measure_latency, measure_exemplar,
     measure_error_kinds;
-extern const struct window_operator window_operator_zscore, window_operator_anomaly, window_operator_slos,
-    window_operator_rules;
+extern const struct window_operator window_operator_zscore, window_operator_anomaly,
+    window_operator_slos, window_operator_rules;
 
 const struct measure *const measures[] = {
     &measure_count, /* first: others report ratios of its spans */

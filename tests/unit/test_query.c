@@ -516,9 +516,8 @@ static void wrong_usage_says_what_would_be_right(void **unused)
     static const struct {
         const char *words[5], *hint;
     } cases[] = {
-        {{NULL},
-            "services, series, now, history, range, errors, traces, alerts, transitions or a "
-            "condition"},
+        {{NULL}, "services, series, now, history, range, errors, traces, alerts, transitions or a "
+                 "condition"},
         {{"serices"},
             "services, series, now, history, range, errors, traces, alerts, transitions or a "
             "condition"},

@@ -2,8 +2,8 @@
  * Rows as people read them: JSON that parses, numbers that come back, history rows that fit.
  */
 #include "sinks/row_compact.h"
-#include "sinks/row_scores.h"
 #include "sinks/row_json.h"
+#include "sinks/row_scores.h"
 #include "tests/support/random.h"
 #include "tests/support/sample_output.h"
 
