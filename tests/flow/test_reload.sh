@@ -45,6 +45,14 @@ for w in w1 w2; do
 done
 servers_wait 60 "${pids[0]}" fires busy || fail "the first rule does not fire"
 
+# Whoever joins brings the settings that it was started with: wait until both have, in all partitions.
+have_joined() {
+    local told
+    told=$(kcat -b "$WEIR_TEST_BROKERS" -t "$name.partials" -C -e -q 2>/dev/null | grep -ac busy)
+    [ "$told" -ge 8 ]
+}
+servers_wait 60 "${pids[1]}" have_joined || fail "the second worker did not tell its settings"
+
 write_config "[{name: busy, when: spans > none}]"
 kill -HUP "${pids[0]}"
 servers_wait 20 "${pids[0]}" says w1 'nothing was changed.*weir.yaml:[0-9]*:[0-9]*: ' ||
