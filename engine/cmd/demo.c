@@ -32,8 +32,8 @@ enum {
 
 /* The fault that is in the history once, and comes again while one watches. */
 #define FAULT_PAST_NS (-3600 * NS_PER_S)
-#define FAULT_SOON_NS (6 * NS_PER_S)
-#define FAULT_FOR_NS  (6 * NS_PER_S)
+#define FAULT_SOON_NS (3 * NS_PER_S)
+#define FAULT_FOR_NS  (5 * NS_PER_S)
 
 static const char demo_help[] =
     "Usage: weir demo\n"

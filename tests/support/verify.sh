@@ -82,7 +82,7 @@ PRELOAD=
 
 step "AddressSanitizer and UBSan: unit tests, and flow tests with the real Kafka and Redis"
 build asan
-tests build/asan -R "^unit/|^simulator/|$FLOWS_UNDER_ASAN"
+WEIR_TEST_DEMO_SECONDS=60 tests build/asan -R "^unit/|^simulator/|$FLOWS_UNDER_ASAN"
 
 step "fuzzers, $FUZZ_SECONDS s each, two at a time"
 build fuzz
