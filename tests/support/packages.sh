@@ -37,6 +37,7 @@ test   maven                    cmd:mvn
 test   curl                     cmd:curl
 test   openssl                  cmd:openssl
 test   kcat                     cmd:kcat
+test   iproute2                 cmd:ip
 test   python3-redis            cmd:python3
 test   systemd                  cmd:systemd-analyze
 test   prometheus-alertmanager  cmd:prometheus-alertmanager
