@@ -40,8 +40,8 @@ char *memory_text(const char *text, size_t bytes)
 
 void *memory_reserve(size_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(
+        NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     memory_checked(memory == MAP_FAILED ? NULL : memory, 1, bytes);
     madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
