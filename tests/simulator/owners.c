@@ -163,24 +163,34 @@ static void owners_turn(size_t wanted)
     group_tick();
 }
 
+static bool all_ended(void)
+{
+    for (uint32_t p = 0; p < world.partitions; p++) {
+        if (!aggregate_ended(world.part[p].reference)) return false;
+    }
+    return true;
+}
+
 static bool all_read(void)
 {
     for (uint32_t p = 0; p < world.partitions; p++) {
         const struct part *part = &world.part[p];
         if (part->pending != NULL) return false;
         if (fake_log_from(&part->partials, part->committed) != part->partials.count) return false;
-        if (!aggregate_ended(part->reference)) return false;
     }
-    return true;
+    return all_ended();
 }
 
-/* No more faults: everything is read, and while aggregate is behind, combine goes on to speak. */
+/*
+ * No more faults: everything is read, and while aggregate is behind, combine goes on to speak. Once it
+ * is not, combine is silent: it could speak faster than owners commit that run one call at a time.
+ */
 static void settle(void)
 {
     source_end();
     world.settling = true;
     for (uint64_t turn = 0; !world.failed && !all_read(); turn++) {
-        if (turn % NUDGE_TURNS == NUDGE_TURNS - 1) source_nudge();
+        if (turn % NUDGE_TURNS == NUDGE_TURNS - 1 && !all_ended()) source_nudge();
         owners_turn(2);
         if (turn == SETTLE_TURNS_MAX) world_fail("what is in the log is not read to its end");
     }
