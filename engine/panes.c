@@ -192,10 +192,11 @@ PREFETCHES cell_prefetch(const struct panes *panes, const struct pane_cell *cell
 }
 
 /* What a cell keeps in the pool; the cell itself has come by now. */
-PREFETCHES outgrown_prefetch(const struct panes *panes, const struct pane_cell *cell)
+PREFETCHES outgrown_prefetch(
+    const struct panes *panes, const struct pane_cell *cell, const struct span *span)
 {
     struct bytes piece[MEASURES_MAX];
-    uint32_t pieces = cell_outgrown(&panes->plan->layout, cell->state, piece);
+    uint32_t pieces = cell_outgrown(&panes->plan->layout, cell->state, span, piece);
     for (uint32_t i = 0; i < pieces; i++) {
         for (size_t at = 0; at < piece[i].size; at += LINE_BYTES)
             __builtin_prefetch(piece[i].data + at, 1);
@@ -298,9 +299,10 @@ void panes_fold(struct panes *panes, const struct spans *spans)
             cell_prefetch(panes, pending[i].cell);
         }
         for (size_t i = 0; i < count && i < NEAR; i++)
-            outgrown_prefetch(panes, pending[i].cell);
+            outgrown_prefetch(panes, pending[i].cell, pending[i].span);
         for (size_t i = 0; i < count; i++) {
-            if (i + NEAR < count) outgrown_prefetch(panes, pending[i + NEAR].cell);
+            if (i + NEAR < count)
+                outgrown_prefetch(panes, pending[i + NEAR].cell, pending[i + NEAR].span);
             cell_fold(&panes->plan->layout, pending[i].cell->state, pending[i].span, &panes->pool);
         }
     }
@@ -336,7 +338,7 @@ PREFETCHES panes_prefetch(const struct panes *panes, size_t i)
     cell_prefetch(panes, cell);
     const struct pane_cell *nearer = cell_at(panes, panes->order[i - AHEAD / 2]);
     __builtin_prefetch(panes->names.data + nearer->names);
-    outgrown_prefetch(panes, nearer);
+    outgrown_prefetch(panes, nearer, NULL);
 }
 
 uint32_t panes_cell(

@@ -142,9 +142,10 @@ static void add(struct error_kinds *kinds, const struct failure *failure, struct
         memcpy((*at)->trace_id, failure->trace_id, TRACE_BYTES);
 }
 
-static struct bytes error_kinds_outgrown(const void *state)
+static struct bytes error_kinds_outgrown(const void *state, const struct span *span)
 {
     const struct kind *first = ((const struct error_kinds *)state)->first;
+    if (span != NULL && !span->failed) return (struct bytes){0};
     return (struct bytes){(const uint8_t *)first, first == NULL ? 0 : sizeof(*first)};
 }
 

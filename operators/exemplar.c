@@ -222,9 +222,11 @@ static bool exemplar_subtract(
     return false;
 }
 
-static struct bytes exemplar_outgrown(const void *state)
+/* Full lists are not looked at for a span that is not among the slowest; the few of `typical` wait. */
+static struct bytes exemplar_outgrown(const void *state, const struct span *span)
 {
     const struct exemplars *e = state;
+    if (span != NULL && span->duration_ns < e->slow_ns && !span->failed) return (struct bytes){0};
     return (struct bytes){(const uint8_t *)e->trace, pool_bytes(e->level)};
 }
 

@@ -29,13 +29,13 @@ static const void *state_in(const struct cell_layout *layout, const void *cell, 
     return (const unsigned char *)cell + layout->offset[i];
 }
 
-uint32_t cell_outgrown(
-    const struct cell_layout *layout, const void *cell, struct bytes piece[MEASURES_MAX])
+uint32_t cell_outgrown(const struct cell_layout *layout, const void *cell, const struct span *span,
+    struct bytes piece[MEASURES_MAX])
 {
     uint32_t pieces = 0;
     for (uint32_t i = 0; i < layout->outgrowings; i++) {
         uint32_t which = layout->outgrowing[i];
-        piece[pieces] = measures[which]->outgrown(state_in(layout, cell, which));
+        piece[pieces] = measures[which]->outgrown(state_in(layout, cell, which), span);
         pieces += piece[pieces].size != 0;
     }
     return pieces;

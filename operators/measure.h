@@ -59,8 +59,11 @@ struct measure {
         struct pool *pool);
     void (*release)(
         const struct measuring *m, void *state, struct pool *pool); /* NULL: nothing outgrows */
-    /* What fold and encode will touch in the pool, for who fetches it ahead of them. NULL: little. */
-    struct bytes (*outgrown)(const void *state);
+    /*
+     * What fold of `span` will touch in the pool, NULL: what encode will, for who fetches it ahead of
+     * them; empty where that is nothing, or seldom anything. NULL: little.
+     */
+    struct bytes (*outgrown)(const void *state, const struct span *span);
     /* Append the content, without field number or length; nothing for the empty state. */
     void (*encode)(const struct measuring *m, const void *state, struct buffer *out);
     /* Merge encoded content into `state` (so decoding into an empty state restores it). ST_SKIP: malformed. */
@@ -89,9 +92,9 @@ struct cell_layout {
 };
 
 void cell_layout_init(struct cell_layout *layout, const struct measuring *m);
-/* What the cell keeps in the pool; returns  how many pieces there are */
-uint32_t cell_outgrown(
-    const struct cell_layout *layout, const void *cell, struct bytes piece[MEASURES_MAX]);
+/* What a fold of `span`, NULL: an encoding, will touch in the pool; returns  how many pieces there are */
+uint32_t cell_outgrown(const struct cell_layout *layout, const void *cell, const struct span *span,
+    struct bytes piece[MEASURES_MAX]);
 void *cell_new(const struct cell_layout *layout, struct pool *pool);             /* empty */
 void cell_free(const struct cell_layout *layout, void *cell, struct pool *pool); /* NULL is fine */
 void cell_fold(
