@@ -10,7 +10,7 @@
 #define NOW_BYTES      1400.0 /* one window's JSON row, with traces */
 #define INDEX_BYTES    150.0  /* a series in the indexes */
 #define ALERT_BYTES    400.0  /* one transition in the stream */
-#define OUTGROWN_BYTES 200.0  /* what a cell's sketch takes besides the cell */
+#define OUTGROWN_BYTES 400.0  /* what a cell's sketch and traces take besides the cell */
 #define PARTIAL_LEAST  100.0  /* a delta of a few spans */
 #define PARTIAL_MOST   500.0  /* a delta of thousands */
 
