@@ -1,7 +1,7 @@
 #!/bin/bash
 # From spans to a mail: a real Kafka, two workers, a Redis, two notifiers, a real Alertmanager and a real SMTP
-# server. A service fails for a while; meanwhile a worker and a notifier are killed, Redis is killed and comes back
-# empty, and Alertmanager is restarted. What Alertmanager passes on is exactly what the rows topic says: each alert
+# server. A service fails for a while; meanwhile a worker and a notifier are killed, Redis is emptied, then killed
+# to come back empty, and Alertmanager is restarted. What Alertmanager passes on is exactly what the rows topic says: each alert
 # fires, each is resolved, and nothing else comes.
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/alertmanager.sh"
@@ -126,6 +126,8 @@ servers_stop "$first" KILL
 worker_live w1
 notifier n1
 sleep 1
+redis-cli -u "$WEIR_TEST_REDIS" flushall >"$WORK/flush.log" # under two notifiers that wait at its stream
+sleep 2
 servers_stop "$REDIS_PID" KILL
 sleep 1
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$SERVERS_DIR/redis" \
