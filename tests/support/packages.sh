@@ -45,6 +45,7 @@ test   python3-aiosmtpd         -
 verify clang                    cmd:clang
 verify llvm                     cmd:llvm-symbolizer
 verify libclang-rt-14-dev       -
+verify openjdk-17-jdk-headless  cmd:javac
 coverage gcovr                  cmd:gcovr
 format clang-format             cmd:clang-format
 END

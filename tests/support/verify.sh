@@ -1,5 +1,5 @@
 #!/bin/bash
-# Everything that is too slow for every day: another compiler, sanitizers, fuzzers, and the flow tests
+# Everything that is too slow for every day: another compiler, sanitizers, fuzzers, OpenTelemetry's own SDK, and the flow tests
 # that are short enough with a sanitized weir between the real servers.
 #
 #     FUZZ_SECONDS=60 tests/support/verify.sh
@@ -69,6 +69,9 @@ tests build/clang -L unit
 
 step "every call of a worker's that can fail, failed once, with the real Kafka and Redis"
 FAILING_CASES=all bash tests/support/with_servers.sh bash tests/flow/test_failing_calls.sh build/clang || exit 1
+step "interop: spans that OpenTelemetry's SDK for Java makes and encodes"
+bash tests/support/with_servers.sh bash tests/interop/test_sdk.sh build/clang || exit 1
+
 seed=$RANDOM
 step "the simulator, 60 s from seed $seed"
 build/clang/tests/weir_simulator --seconds 60 --seed "$seed" || exit 1
