@@ -83,7 +83,7 @@ const struct option config_options[] = {
     KEY("limits.message_bytes", BYTES, limits.message_bytes, "64MiB",
         "larger messages are set aside"),
     KEY("limits.provisional_rows", COUNT, limits.provisional_rows, "5000",
-        "provisional rows a second, per process"),
+        "provisional rows a second, of all workers together"),
     KEY("limits.alerts", COUNT, limits.alerts, "10000", "alert transitions kept in Redis"),
 
     KEY("threads.combine", COUNT, threads.combine, "1", "threads that decode and fold spans"),

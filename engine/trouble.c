@@ -36,7 +36,8 @@ const struct trouble_kind trouble_kinds[TROUBLES] = {
         "restore the topic, or start anew under another `name`; it must have no retention by "
         "time"},
     [TROUBLE_ROWS_DELETED] = {"rows", "deleted unread", true,
-        "raise `redis.rows_retention`; Redis lacks these rows"},
+        "Redis lacks these rows; to keep more, raise the rows topic's retention.ms by "
+        "kafka-configs.sh"},
     [TROUBLE_PLAN] = {"state", "another plan", true,
         "give all workers of this `name` the same config (`weir plan --diff` says where two "
         "differ), or this one another `name`"},
