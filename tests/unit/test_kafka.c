@@ -501,7 +501,8 @@ static void a_wrong_setting_is_named(void **unused)
     struct kafka *kafka = NULL;
     struct kafka_observer *observer = NULL;
     struct error err;
-    config_init(&config, "wrong", "kafka: {fetch.min.bytes: lots}\n");
+    config_init(&config, "wrong", "kafka: {fetch.min.bytes: 1}\n");
+    config.kafka[0].value = "lots";
     struct kafka_options options = {.config = &config,
         .instance = "one",
         .stage = "combine",
