@@ -9,8 +9,11 @@
 #include <cmocka.h>
 
 static struct kafka_setting user = {"sasl.username", "reader"};
-static struct config config = {
-    .name = "w", .brokers = "k1:9093", .kafka = &user, .kafka_settings = 1};
+static struct config config = {.name = "w",
+    .brokers = "k1:9093",
+    .dead_letter = "spans-dead",
+    .kafka = &user,
+    .kafka_settings = 1};
 
 static int about(void **unused)
 {
@@ -29,6 +32,9 @@ static void what_is_denied_names_the_line_that_allows_it(void **unused)
         {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "spans",
             "kafka-acls.sh --bootstrap-server k1:9093 --add --allow-principal User:reader "
             "--operation Read --topic spans"},
+        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "spans-dead",
+            "kafka-acls.sh --bootstrap-server k1:9093 --add --allow-principal User:reader "
+            "--operation Write --operation Describe --operation Create --topic spans-dead"},
         {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "w.state",
             "kafka-acls.sh --bootstrap-server k1:9093 --add --allow-principal User:reader "
             "--operation Read --operation Write --operation Create --operation Delete --topic w. "
