@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SAID_MAX = 16, NAME_BYTES = 256, BROKERS_BYTES = 256 };
+enum { SAID_MAX = 128, NAME_BYTES = 256, BROKERS_BYTES = 256 };
 
 /* A client tries again every 2 s, so what is silent for this long is over. */
 #define OVER_NS  (15 * NS_PER_S)
@@ -25,7 +25,7 @@ static struct {
         char what[128];
         struct log_gate gate;
     } said[SAID_MAX];
-    size_t count;
+    size_t count;    /* of refusals since the start; the newest SAID_MAX are in `said` */
     int64_t last_ns; /* 0: none is shown */
 } about = {.lock = PTHREAD_MUTEX_INITIALIZER,
     .name = "weir",
@@ -229,16 +229,19 @@ struct kafka_refusal kafka_refusal_of_answer(int code, const char *topic)
     return r;
 }
 
-/* Whether it is time to say this; called with the lock held. When the table is full, not. */
+/*
+ * Whether it is time to say this; called with the lock held. There is room for all topics and more, so
+ * what makes way for a new refusal, the oldest, is rarely one that lasts.
+ */
 static bool is_due(const char *what)
 {
-    size_t i = 0;
-    while (i < about.count && strcmp(about.said[i].what, what) != 0)
+    size_t known = about.count < SAID_MAX ? about.count : SAID_MAX, i = 0;
+    while (i < known && strcmp(about.said[i].what, what) != 0)
         i++;
-    if (i == SAID_MAX) return false;
-    if (i == about.count) {
+    if (i == known) {
+        i = about.count++ % SAID_MAX;
         snprintf(about.said[i].what, sizeof(about.said[i].what), "%s", what);
-        about.count++;
+        about.said[i].gate = (struct log_gate){0};
     }
     return log_every(&about.said[i].gate, AGAIN_NS);
 }

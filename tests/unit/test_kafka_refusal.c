@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -69,6 +70,35 @@ static void other_errors_are_no_refusals(void **unused)
     }
 }
 
+/* How many lines of the log `count` refusals make, of as many topics. */
+static int lines_of(int count)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int before = dup(STDERR_FILENO), lines = 0;
+    dup2(fileno(file), STDERR_FILENO);
+    for (int i = 0; i < count; i++) {
+        char topic[32];
+        snprintf(topic, sizeof(topic), "topic-%d", i);
+        kafka_refusal_answer(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, topic);
+    }
+    dup2(before, STDERR_FILENO);
+    close(before);
+    rewind(file);
+    for (int c; (c = fgetc(file)) != EOF;)
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+static void each_refusal_is_said_however_many_there_are(void **unused)
+{
+    (void)unused;
+    assert_int_equal(lines_of(100), 100);
+    assert_int_equal(lines_of(100), 0); /* not again within seconds */
+    assert_int_equal(lines_of(400), 300);
+}
+
 static void a_mechanism_that_is_not_there_names_those_that_are(void **unused)
 {
     (void)unused;
@@ -102,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_denied_names_the_line_that_allows_it, about),
         cmocka_unit_test(other_errors_are_no_refusals),
+        cmocka_unit_test_setup(each_refusal_is_said_however_many_there_are, about),
         cmocka_unit_test(a_mechanism_that_is_not_there_names_those_that_are),
         cmocka_unit_test(a_certificate_that_openssl_takes_is_taken_and_no_other),
     };
