@@ -130,6 +130,7 @@ static void clock_reach(struct source_clock *clock, const struct spans *spans)
     }
 }
 
+/* Of the pane in which the record arrived; NULL: it would be one too many for this epoch. */
 static struct partial_total *total_at(
     struct combine *c, const struct source_clock *clock, int64_t record_ns)
 {
@@ -141,6 +142,7 @@ static struct partial_total *total_at(
     for (size_t i = c->totals; i > 0; i--) {
         if (c->total[i - 1].pane == pane) return &c->total[i - 1];
     }
+    if (c->totals == COMBINE_TOTALS_MAX) return NULL;
     if (c->totals == c->totals_max) {
         c->totals_max = c->totals_max == 0 ? 64 : c->totals_max * 2;
         c->total = memory_resize(c->total, c->totals_max, sizeof(*c->total));
@@ -198,13 +200,15 @@ enum status combine_record(struct combine *c, struct source_clock *clock,
     int64_t record_ns = record_time(c, record, clock);
     int64_t cap_ns = record->now_ns == 0 ? INT64_MAX : record->now_ns + c->plan->config->skew_ns;
     bool ahead = record_ns > cap_ns;
-    if (ahead) {
-        record_ns = cap_ns;
-        c->counts.ahead++;
+    if (ahead) record_ns = cap_ns;
+    struct partial_total *total = total_at(c, clock, record_ns);
+    if (total == NULL) {
+        return error_set(err, ST_RETRY, 0, "combine: records of too many panes");
     }
+    c->counts.ahead += ahead;
     for (uint32_t i = 0; i < c->spans.count; i++)
         judge(c, clock, record_ns, &c->spans.span[i]);
-    count_record(c, total_at(c, clock, record_ns), status != ST_OK, record->value.size);
+    count_record(c, total, status != ST_OK, record->value.size);
     clock_reach(clock, &c->spans);
     panes_fold(c->panes, &c->spans);
 

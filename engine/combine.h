@@ -12,7 +12,10 @@
 
 struct combine;
 
-enum { BEHIND_SECONDS = 600 };
+enum {
+    BEHIND_SECONDS = 600,
+    COMBINE_TOTALS_MAX = 4096, /* panes in which an epoch's records arrived; one partial has all */
+};
 
 /* What combine saw since it was made; counters only grow. */
 struct combine_counts {

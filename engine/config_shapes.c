@@ -2,6 +2,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/duration.h"
+#include "engine/kafka_setting.h"
 
 #include <string.h>
 
@@ -250,19 +251,48 @@ enum status config_kafka_secure(const char *key, const char *value, struct error
     return ST_OK;
 }
 
-static enum status check_kafka_key(const struct node *entry, struct error *err)
+/* Why a setting is not the user's; NULL: it is. */
+static const char *kafka_refusal_reason(const char *key)
 {
+    static const char prefix[] = "topic."; /* librdkafka takes settings of topics with it, too */
+    const char *bare = strncmp(key, prefix, strlen(prefix)) == 0 ? key + strlen(prefix) : key;
     for (size_t i = 0; i < sizeof(kafka_refused) / sizeof(kafka_refused[0]); i++) {
-        if (strcmp(kafka_refused[i].key, entry->key) != 0) continue;
-        return node_error_at_key(
-            entry, err, "kafka: %s cannot be set here: %s", entry->key, kafka_refused[i].reason);
+        const char *refused = kafka_refused[i].key;
+        if (strcmp(refused, key) == 0 || strcmp(refused, bare) == 0) return kafka_refused[i].reason;
     }
+    return NULL;
+}
+
+static enum status try_kafka_setting(
+    struct kafka_trial *trial, const struct node *entry, struct error *err)
+{
+    char why[KAFKA_SETTING_WHY_BYTES], nearest[KAFKA_SETTING_KEY_BYTES];
+    enum kafka_verdict verdict = kafka_trial_set(trial, entry->key, entry->text, why);
+    if (verdict == KAFKA_SETTING_TAKEN) return ST_OK;
+    struct node_shown key = node_show(entry->key);
+    if (verdict == KAFKA_SETTING_WRONG)
+        return node_error(entry, "kafka", err, "%s: %s", key.text, why);
+    if (kafka_setting_nearest(entry->key, nearest))
+        return node_error_at_key(
+            entry, err, "kafka: unknown key \"%s\"; did you mean \"%s\"?", key.text, nearest);
+    return node_error_at_key(entry, err,
+        "kafka: unknown key \"%s\"; librdkafka's CONFIGURATION.md lists those there are", key.text);
+}
+
+static enum status check_kafka_key(
+    struct kafka_trial *trial, const struct node *entry, struct error *err)
+{
+    const char *reason = kafka_refusal_reason(entry->key);
+    if (reason != NULL)
+        return node_error_at_key(
+            entry, err, "kafka: %s cannot be set here: %s", entry->key, reason);
     if (entry->kind != NODE_TEXT || node_is_null(entry))
         return node_error(
             entry, "kafka", err, "%s: want a single value", node_show(entry->key).text);
     struct error why;
-    if (config_kafka_secure(entry->key, entry->text, &why) == ST_OK) return ST_OK;
-    return node_error(entry, "kafka", err, "%s", why.text);
+    if (config_kafka_secure(entry->key, entry->text, &why) != ST_OK)
+        return node_error(entry, "kafka", err, "%s", why.text);
+    return try_kafka_setting(trial, entry, err);
 }
 
 /* A setting of the command line takes the place of the file's. */
@@ -289,14 +319,16 @@ enum status config_read_kafka(struct config *config, const struct node *node,
     config->kafka = pool_take(pool, (node->count + more->count + 1) * sizeof(*config->kafka));
     config->kafka_settings = 0;
     const struct node *const maps[] = {node, more};
+    struct kafka_trial *trial = kafka_trial_new();
+    enum status status = ST_OK;
     for (int i = 0; i < 2; i++) {
-        for (const struct node *e = maps[i]->first; e != NULL; e = e->next) {
-            enum status status = check_kafka_key(e, err);
-            if (status != ST_OK) return status;
-            kafka_put(config, e);
+        for (const struct node *e = maps[i]->first; e != NULL && status == ST_OK; e = e->next) {
+            status = check_kafka_key(trial, e, err);
+            if (status == ST_OK) kafka_put(config, e);
         }
     }
-    return ST_OK;
+    kafka_trial_free(trial);
+    return status;
 }
 
 static enum status read_operator(struct operator_instance *instance,

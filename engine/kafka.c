@@ -27,10 +27,20 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
 
 static enum status open_consumer(struct kafka *k, struct error *err)
 {
-    rd_kafka_conf_t *conf = kafka_conf(k->options.config, k->client_id, err);
-    if (conf == NULL) return ST_FATAL;
     char kbytes[16], why[256];
     snprintf(kbytes, sizeof(kbytes), "%u", k->options.queue_kbytes);
+    const struct kafka_setting usual[] = {
+        {"heartbeat.interval.ms", "1000"},
+        {"fetch.wait.max.ms", "50"},
+        {"fetch.error.backoff.ms", "50"},
+        {"queued.min.messages", "1000000"},
+        /* A larger answer than this is never taken, and its partition would stand for ever. */
+        {"receive.message.max.bytes", "1000000000"},
+        {"queued.max.messages.kbytes", kbytes},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf = kafka_conf(k->options.config, k->client_id, usual, err);
+    if (conf == NULL) return ST_FATAL;
     kafka_conf_set(conf, "group.id", k->group);
     kafka_conf_set(conf, "enable.auto.commit", "false");
     kafka_conf_set(conf, "enable.auto.offset.store", "false");
@@ -38,13 +48,6 @@ static enum status open_consumer(struct kafka *k, struct error *err)
     kafka_conf_set(conf, "auto.offset.reset", "error");
     kafka_conf_set(conf, "enable.partition.eof", "true");
     kafka_conf_set(conf, "session.timeout.ms", "10000");
-    kafka_conf_tune(conf, k->options.config, "heartbeat.interval.ms", "1000");
-    kafka_conf_tune(conf, k->options.config, "fetch.wait.max.ms", "50");
-    kafka_conf_tune(conf, k->options.config, "fetch.error.backoff.ms", "50");
-    kafka_conf_tune(conf, k->options.config, "queued.min.messages", "1000000");
-    /* A larger answer than this is never taken, and its partition would stand for ever. */
-    kafka_conf_tune(conf, k->options.config, "receive.message.max.bytes", "1000000000");
-    kafka_conf_tune(conf, k->options.config, "queued.max.messages.kbytes", kbytes);
     kafka_conf_set(
         conf, "partition.assignment.strategy", k->options.keeps_order ? "range" : "roundrobin");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);

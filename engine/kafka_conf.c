@@ -55,25 +55,30 @@ void kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value)
     (void)result;
 }
 
-void kafka_conf_tune(
-    rd_kafka_conf_t *conf, const struct config *config, const char *key, const char *value)
+/* What every client has, unless the user's settings say otherwise. */
+static const struct kafka_setting common[] = {
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    {"socket.nagle.disable", "true"},
+    {"retry.backoff.ms", "50"},
+    {"reconnect.backoff.max.ms", "2000"},
+    /* A broker that is cut off closes nothing; sessions and transactions are over by then anyway. */
+    {"socket.timeout.ms", "10000"},
+    {NULL, NULL},
+};
+
+static void set_all(rd_kafka_conf_t *conf, const struct kafka_setting *setting)
 {
-    for (size_t i = 0; i < config->kafka_settings; i++) {
-        if (strcmp(config->kafka[i].key, key) == 0) return;
-    }
-    kafka_conf_set(conf, key, value);
+    for (; setting->key != NULL; setting++)
+        kafka_conf_set(conf, setting->key, setting->value);
 }
 
-rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, struct error *err)
+rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id,
+    const struct kafka_setting *usual, struct error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     kafka_conf_set(conf, "client.id", client_id);
-    kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", "10000");
-    kafka_conf_set(conf, "socket.nagle.disable", "true");
-    kafka_conf_set(conf, "retry.backoff.ms", "50");
-    kafka_conf_set(conf, "reconnect.backoff.max.ms", "2000");
-    /* A broker that is cut off closes nothing; sessions and transactions are over by then anyway. */
-    kafka_conf_tune(conf, config, "socket.timeout.ms", "10000");
+    set_all(conf, common);
+    set_all(conf, usual);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_ssl_cert_verify_cb(conf, kafka_refusal_verify);

@@ -10,16 +10,15 @@
 /*
  * A configuration with brokers, logging, client.id and the user's `kafka:` settings in it.
  *
+ * usual    what this client has unless the user says otherwise, ended by a NULL key; set before the
+ *          user's settings, since librdkafka has several names for some
  * returns  owned by the caller until a handle takes it; NULL: `err` names the setting that is wrong
  */
-rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id, struct error *err);
+rd_kafka_conf_t *kafka_conf(const struct config *config, const char *client_id,
+    const struct kafka_setting *usual, struct error *err);
 
 /* Set one of our own properties; they are right, or it is a bug. */
 void kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value);
-
-/* Set a property that only tunes, unless the user's `kafka:` settings have it. */
-void kafka_conf_tune(
-    rd_kafka_conf_t *conf, const struct config *config, const char *key, const char *value);
 
 /* Whether this error says that a newer producer has taken our transactional id. */
 bool kafka_is_fenced(int code);

@@ -31,7 +31,8 @@ struct kafka_observer {
 static rd_kafka_t *observer_new(
     const struct kafka_observer *o, const char *group, const char *isolation, struct error *err)
 {
-    rd_kafka_conf_t *conf = kafka_conf(o->config, o->client_id, err);
+    static const struct kafka_setting usual[] = {{"fetch.wait.max.ms", "50"}, {NULL, NULL}};
+    rd_kafka_conf_t *conf = kafka_conf(o->config, o->client_id, usual, err);
     char why[256];
     if (conf == NULL) return NULL;
     kafka_conf_set(conf, "group.id", group);
@@ -39,7 +40,6 @@ static rd_kafka_t *observer_new(
     kafka_conf_set(conf, "enable.auto.commit", "false");
     kafka_conf_set(conf, "auto.offset.reset", "error");
     kafka_conf_set(conf, "enable.partition.eof", "true");
-    kafka_conf_tune(conf, o->config, "fetch.wait.max.ms", "50");
     rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof(why));
     if (handle == NULL) {
         error_set(err, ST_FATAL, 0, "kafka: cannot make a client: %s", why);

@@ -4,6 +4,7 @@
 #include "engine/base/memory.h"
 #include "engine/kafka_conf.h"
 #include "engine/kafka_refusal.h"
+#include "engine/kafka_setting.h"
 #include "engine/kafka_state.h"
 
 #include <assert.h>
@@ -29,16 +30,21 @@ static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message,
     if (message->_private != NULL) *(int64_t *)message->_private = message->offset;
 }
 
+static const struct kafka_setting usual[] = {
+    {"linger.ms", "5"},
+    {"request.timeout.ms", "8000"},
+    {"compression.codec", "lz4"},
+    {"queue.buffering.max.kbytes", "262144"},
+    {"message.max.bytes", KAFKA_OWN_MESSAGE_BYTES},
+    {NULL, NULL},
+};
+
 enum status kafka_open_producer(struct kafka *k, struct error *err)
 {
-    rd_kafka_conf_t *conf = kafka_conf(k->options.config, k->client_id, err);
+    rd_kafka_conf_t *conf = kafka_conf(k->options.config, k->client_id, usual, err);
     if (conf == NULL) return ST_FATAL;
     char id[300], why[256];
     kafka_conf_set(conf, "enable.idempotence", "true");
-    kafka_conf_tune(conf, k->options.config, "linger.ms", "5");
-    kafka_conf_tune(conf, k->options.config, "request.timeout.ms", "8000");
-    kafka_conf_tune(conf, k->options.config, "compression.codec", "lz4");
-    kafka_conf_tune(conf, k->options.config, "queue.buffering.max.kbytes", "262144");
     if (k->transactional) {
         snprintf(id, sizeof(id), "%s-%s-%s-%u", k->options.config->name, k->options.stage,
             k->options.instance, k->options.thread);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SAID_MAX = 16, NAME_BYTES = 256, BROKERS_BYTES = 256 };
+enum { SAID_MAX = 128, NAME_BYTES = 256, BROKERS_BYTES = 256 };
 
 /* A client tries again every 2 s, so what is silent for this long is over. */
 #define OVER_NS  (15 * NS_PER_S)
@@ -18,13 +18,14 @@ enum { SAID_MAX = 16, NAME_BYTES = 256, BROKERS_BYTES = 256 };
 static struct {
     pthread_mutex_t lock;
     char name[NAME_BYTES], brokers[BROKERS_BYTES], principal[NAME_BYTES];
+    char dead_letter[NAME_BYTES]; /* "": none */
     const char *needs;
     /* Each refusal is said once in a while, however many clients meet it. */
     struct {
         char what[128];
         struct log_gate gate;
     } said[SAID_MAX];
-    size_t count;
+    size_t count;    /* of refusals since the start; the newest SAID_MAX are in `said` */
     int64_t last_ns; /* 0: none is shown */
 } about = {.lock = PTHREAD_MUTEX_INITIALIZER,
     .name = "weir",
@@ -37,6 +38,8 @@ void kafka_refusal_about(const struct config *config, const char *needs)
     about.needs = needs;
     snprintf(about.name, sizeof(about.name), "%s", config->name);
     snprintf(about.brokers, sizeof(about.brokers), "%s", config->brokers);
+    snprintf(about.dead_letter, sizeof(about.dead_letter), "%s",
+        config->dead_letter == NULL ? "" : config->dead_letter);
     about.principal[0] = '\0';
     for (size_t i = 0; i < config->kafka_settings; i++) {
         if (strcmp(config->kafka[i].key, "sasl.username") == 0)
@@ -167,6 +170,8 @@ static bool is_own(const char *topic)
     return false;
 }
 
+static const char prefixed[] = " --resource-pattern-type prefixed";
+
 /* The line of an administrator that gives all that weir needs of this kind, not only the next step. */
 static void allow(struct kafka_refusal *r, const char *operations, const char *resource,
     const char *name, const char *more)
@@ -178,21 +183,28 @@ static void allow(struct kafka_refusal *r, const char *operations, const char *r
         known ? "" : " (PRINCIPAL: weir's, as the broker's log names it)");
 }
 
+static void allow_topic(struct kafka_refusal *r, const char *topic)
+{
+    char name[NAME_BYTES + 2];
+    snprintf(name, sizeof(name), "%s.", about.name);
+    if (is_own(topic))
+        allow(r, "--operation Read --operation Write --operation Create --operation Delete",
+            "--topic", name, prefixed);
+    else if (about.dead_letter[0] != '\0' && strcmp(about.dead_letter, topic) == 0)
+        allow(r, "--operation Write --operation Describe --operation Create", "--topic", topic, "");
+    else
+        allow(r, about.needs, "--topic", topic, "");
+}
+
 struct kafka_refusal kafka_refusal_of_answer(int code, const char *topic)
 {
-    static const char prefixed[] = " --resource-pattern-type prefixed";
     struct kafka_refusal r = {.reason = "authorization"};
     char name[NAME_BYTES + 2];
     pthread_mutex_lock(&about.lock);
     switch (code) {
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         snprintf(r.what, sizeof(r.what), "Kafka denies weir topic %.90s", topic);
-        snprintf(name, sizeof(name), "%s.", about.name);
-        if (is_own(topic))
-            allow(&r, "--operation Read --operation Write --operation Create --operation Delete",
-                "--topic", name, prefixed);
-        else
-            allow(&r, about.needs, "--topic", topic, "");
+        allow_topic(&r, topic);
         break;
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         snprintf(
@@ -217,16 +229,19 @@ struct kafka_refusal kafka_refusal_of_answer(int code, const char *topic)
     return r;
 }
 
-/* Whether it is time to say this; called with the lock held. When the table is full, not. */
+/*
+ * Whether it is time to say this; called with the lock held. There is room for all topics and more, so
+ * what makes way for a new refusal, the oldest, is rarely one that lasts.
+ */
 static bool is_due(const char *what)
 {
-    size_t i = 0;
-    while (i < about.count && strcmp(about.said[i].what, what) != 0)
+    size_t known = about.count < SAID_MAX ? about.count : SAID_MAX, i = 0;
+    while (i < known && strcmp(about.said[i].what, what) != 0)
         i++;
-    if (i == SAID_MAX) return false;
-    if (i == about.count) {
+    if (i == known) {
+        i = about.count++ % SAID_MAX;
         snprintf(about.said[i].what, sizeof(about.said[i].what), "%s", what);
-        about.count++;
+        about.said[i].gate = (struct log_gate){0};
     }
     return log_every(&about.said[i].gate, AGAIN_NS);
 }

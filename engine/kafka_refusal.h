@@ -20,7 +20,8 @@ struct kafka_refusal {
 /*
  * Whom the hints are about; copied. Called before a client of `config` is made.
  *
- * needs  a literal: what is done to topics that are not weir's own, as "--operation Read"
+ * needs  a literal: what is done to topics that are neither weir's own nor its dead_letter, as
+ *        "--operation Read"
  */
 void kafka_refusal_about(const struct config *config, const char *needs);
 

@@ -5,6 +5,7 @@
 #include "engine/kafka_conf.h"
 #include "engine/kafka_members.h"
 #include "engine/kafka_refusal.h"
+#include "engine/kafka_setting.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,10 @@ struct kafka_switch {
 /* One id a name: who comes later fences off who came before, so two never write side by side. */
 static rd_kafka_t *producer_open(const struct config *config, struct error *err)
 {
+    static const struct kafka_setting usual[] = {
+        {"message.max.bytes", KAFKA_OWN_MESSAGE_BYTES}, {NULL, NULL}};
     char id[256], why[256];
-    rd_kafka_conf_t *conf = kafka_conf(config, "weir-plan", err);
+    rd_kafka_conf_t *conf = kafka_conf(config, "weir-plan", usual, err);
     if (conf == NULL) return NULL;
     snprintf(id, sizeof(id), "%s-plan", config->name);
     kafka_conf_set(conf, "transactional.id", id);

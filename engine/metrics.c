@@ -30,6 +30,7 @@ struct metric {
     enum metric_type type;
     const char *name, *help;
     const char *labels; /* without braces; "" is none */
+    uint32_t of_name;   /* how many have this name; kept by the first of them */
     _Atomic uint64_t count;
     _Atomic double value;
     _Atomic bool shown; /* a gauge is, once set */
@@ -84,15 +85,34 @@ static struct metric *metric_new(
     return metric;
 }
 
+/* The first metric of this name, or the place for it if there is none. */
+static size_t registry_first(const char *name)
+{
+    size_t i = 0;
+    while (i < registry.count && strcmp(registry.metric[i]->name, name) != 0)
+        i++;
+    return i;
+}
+
+static struct metric *registry_make(
+    enum metric_type type, const char *name, const char *help, const char *labels)
+{
+    if (registry.count == METRICS_MAX) return NULL;
+    size_t first = registry_first(name);
+    bool known = first < registry.count;
+    if (known && registry.metric[first]->of_name == METRICS_OF_NAME_MAX) return NULL;
+    struct metric *metric = metric_new(type, name, help, labels);
+    registry.metric[registry.count++] = metric;
+    registry.metric[first]->of_name++;
+    return metric;
+}
+
 static struct metric *registry_find_or_make(
     enum metric_type type, const char *name, const char *help, const char *labels)
 {
     pthread_mutex_lock(&registry.lock);
     struct metric **slot = registry_slot(name, labels);
-    if (*slot == NULL && registry.count < METRICS_MAX) {
-        *slot = metric_new(type, name, help, labels);
-        registry.metric[registry.count++] = *slot;
-    }
+    if (*slot == NULL) *slot = registry_make(type, name, help, labels);
     struct metric *metric = *slot;
     pthread_mutex_unlock(&registry.lock);
     return metric;

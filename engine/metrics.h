@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 enum {
-    METRICS_MAX = 4096,             /* what is beyond is not kept, and counted as refused */
+    METRICS_MAX = 16384,            /* what is beyond is not kept, and counted as refused */
+    METRICS_OF_NAME_MAX = 2048,     /* so that no name, by its partitions, takes others' room */
     METRIC_LABELS_BYTES_MAX = 1024, /* of one metric, or it is refused, too */
     METRIC_LABEL_BYTES_MAX = 256,   /* of one escaped value; longer ones are cut */
     READY_PARTS_MAX = 32,

@@ -6,6 +6,7 @@
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
 #include "engine/cost.h"
+#include "engine/kafka_setting.h"
 #include "engine/metrics.h"
 #include "engine/plan_log.h"
 #include "engine/stop.h"
@@ -97,7 +98,7 @@ static enum status own_topic_open(struct worker *w, char name[TOPIC_BYTES], cons
     plan_log_topic(name, TOPIC_BYTES, w->config->name, suffix, w->generation);
     /* Small segments, because what is trimmed leaves the disk by whole segments. */
     const struct kafka_setting settings[] = {{"cleanup.policy", "delete"},
-        {"retention.ms", retention}, {"max.message.bytes", "4194304"},
+        {"retention.ms", retention}, {"max.message.bytes", KAFKA_OWN_MESSAGE_BYTES},
         {"segment.bytes", "67108864"}, {NULL, NULL}};
     enum status status;
     do {

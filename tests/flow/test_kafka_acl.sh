@@ -7,11 +7,13 @@ need_redis
 need_secure_kafka
 export SCRAM_PASSWORD=${SECURE_PASSWORD}x
 topic=$RUN-spans
+dead=$topic.dead
 generate "$topic" --since 5m --rate 0.2 --seed 4
 
 port=$(servers_free_port)
 "$WEIR" run --topic "$topic" --redis "$WEIR_TEST_REDIS" --name "$RUN" --brokers "$BROKER_SASL" \
     --set redis.prefix="$RUN" --set http.listen=127.0.0.1:"$port" --set start=earliest \
+    --set dead_letter="$dead" \
     --set kafka.security.protocol=sasl_ssl --set kafka.ssl.ca.location="$SECURE_DIR/ca.pem" \
     --set kafka.sasl.mechanism=SCRAM-SHA-512 --set kafka.sasl.username=nobody \
     --set 'kafka.sasl.password=${SCRAM_PASSWORD}' >"$WORK/weir.log" 2>&1 &
@@ -27,7 +29,7 @@ lacks() {
 }
 is_ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/readyz")" = 200 ]; }
 lacks_or_ready() { lacks || is_ready; }
-for ((i = 0; i < 8; i++)); do
+for ((i = 0; i < 10; i++)); do
     servers_wait 60 "$pid" lacks_or_ready || fail "/readyz: $(curl -s "http://127.0.0.1:$port/readyz")"
     ! is_ready || break
     read -ra line <"$WORK/lacks"

@@ -13,7 +13,7 @@ grep '^kafka-acls.sh ' "$ROOT/SECURITY.md" | sed -e 's/^kafka-acls.sh --bootstra
     -e "s/otlp_spans/$topic/; s/--topic weir\\./--topic $RUN-a. --topic $RUN-b./" \
     -e "s/--group weir-/--group $RUN-a- --group $RUN-b-/" \
     -e "s/--transactional-id weir-/--transactional-id $RUN-a- --transactional-id $RUN-b-/" >"$WORK/acls"
-[ "$(wc -l <"$WORK/acls")" = 4 ] || fail "SECURITY.md does not have four lines of kafka-acls.sh"
+[ "$(wc -l <"$WORK/acls")" = 5 ] || fail "SECURITY.md does not have five lines of kafka-acls.sh"
 while read -r line; do
     # shellcheck disable=SC2086 # a line of options
     kafka_acls $line || fail "kafka-acls $line: $(cat "$SERVERS_DIR/acls.log")"

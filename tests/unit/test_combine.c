@@ -515,6 +515,34 @@ static void totals_are_told_where_the_record_arrived(void **unused)
     fixture_release(&f);
 }
 
+static void records_of_too_many_panes_ask_for_another_epoch(void **unused)
+{
+    (void)unused;
+    struct fixture f;
+    struct error err;
+    struct bytes bad = bytes_of("\xff");
+    fixture_init(&f, usual, 0);
+    for (int64_t i = 0; i < COMBINE_TOTALS_MAX; i++)
+        assert_int_equal(record_bytes(&f, bad, AT(10 * i) / 1000000, 0, &err), ST_SKIP);
+    struct source_clock clock = f.worker.clock[0];
+    struct combine_counts counts = *combine_counts(f.worker.combine);
+    int64_t last_ms = AT(INT64_C(10) * (COMBINE_TOTALS_MAX - 1)) / 1000000;
+    int64_t next_ms = last_ms + 10000;
+    assert_int_equal(record_bytes(&f, bad, next_ms, 0, &err), ST_RETRY);
+    assert_memory_equal(&clock, &f.worker.clock[0], sizeof(clock));
+    assert_memory_equal(&counts, combine_counts(f.worker.combine), sizeof(counts));
+    assert_int_equal(record_bytes(&f, bad, last_ms, 0, &err), ST_SKIP);
+
+    Weir__Partial *partial = partial_of(&f);
+    assert_int_equal(partial->n_total, COMBINE_TOTALS_MAX);
+    assert_true(weir__partial__get_packed_size(partial) < PARTIAL_BYTES_MAX);
+    weir__partial__free_unpacked(partial, NULL);
+    forget(&f);
+    assert_int_equal(record_bytes(&f, bad, next_ms, 0, &err), ST_SKIP);
+    assert_int_equal(combine_counts(f.worker.combine)->messages, COMBINE_TOTALS_MAX + 2);
+    fixture_release(&f);
+}
+
 static void dropped_spans_are_counted_by_reason_and_known_to_aggregate(void **unused)
 {
     (void)unused;
@@ -623,6 +651,7 @@ int main(void)
         cmocka_unit_test(every_destination_gets_a_batch_with_the_clocks),
         cmocka_unit_test(large_epochs_are_cut_into_fragments_and_the_last_has_the_clocks),
         cmocka_unit_test(totals_are_told_where_the_record_arrived),
+        cmocka_unit_test(records_of_too_many_panes_ask_for_another_epoch),
         cmocka_unit_test(dropped_spans_are_counted_by_reason_and_known_to_aggregate),
         cmocka_unit_test(how_far_spans_lag_is_known_in_seconds),
         cmocka_unit_test(a_clock_is_what_its_metadata_says),

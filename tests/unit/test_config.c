@@ -6,10 +6,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <librdkafka/rdkafka.h>
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -464,6 +467,18 @@ static const struct {
     {"kafka: {ssl.endpoint.identification.algorithm: none}", "only https is taken"},
     {"kafka: {sasl.mechanism: FOO}", "sasl.mechanism: \"FOO\" is not known; known are PLAIN"},
     {"kafka: {debug: [a]}", "c.yaml:1:16: kafka: debug: want a single value"},
+    {"kafka: {topic.acks: 1}", "c.yaml:1:9: kafka: topic.acks cannot be set here: only `all`"},
+    {"kafka: {securty.protocol: ssl}",
+        "c.yaml:1:9: kafka: unknown key \"securty.protocol\"; did you mean \"security.protocol\"?"},
+    {"kafka: {sasl.usrname: weir}", "did you mean \"sasl.username\"?"},
+    {"kafka: {compresion.type: lz4}", "did you mean \"compression.type\"?"},
+    {"kafka: {no.such.key: 1}", "c.yaml:1:9: kafka: unknown key \"no.such.key\"; librdkafka's"},
+    {"kafka: {linger.ms: abc}", "c.yaml:1:20: kafka: linger.ms: Invalid value"},
+    {"kafka: {security.protocol: foo}",
+        "c.yaml:1:28: kafka: security.protocol: Invalid value \"foo\""},
+    {"kafka: {sasl.password: hidden, linger.ms: -1}", "kafka: linger.ms: "},
+    {"kafka: {message.max.bytes: 4194303}",
+        "c.yaml:1:28: kafka: message.max.bytes: want at least 4194304"},
     {"zscore: [{}]", "c.yaml:1:10: column: is missing and has no default"},
     {"zscore: [{column: spans, histroy: 3}]", "unknown key \"histroy\"; did you mean \"history\"?"},
     {"zscore: [spans]", "c.yaml:1:10: zscore: want keys with values"},
@@ -487,6 +502,52 @@ static void every_refusal_says_where_and_what_would_be_right(void **unused)
     }
 }
 
+static bool takes_kafka(const char *key, const char *value)
+{
+    struct config c;
+    struct error err;
+    char yaml[200];
+    snprintf(yaml, sizeof(yaml), "kafka: {%s: '%s'}", key, value);
+    if (config_load_bytes(&c, "c.yaml", bytes_of(yaml), NULL, &err) != ST_OK)
+        return strstr(err.text, "cannot be set here") == NULL;
+    config_release(&c);
+    return true;
+}
+
+/* librdkafka's own list says which settings have a second name. */
+static void a_refused_setting_is_refused_under_its_other_names(void **unused)
+{
+    (void)unused;
+    static const char mark[] = "Alias for `";
+    char *text = NULL, *line, *rest;
+    size_t bytes, aliases = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    rd_kafka_conf_properties_show(out);
+    fclose(out);
+    for (rest = text; (line = strsep(&rest, "\n")) != NULL;) {
+        char *name = strstr(line, mark);
+        if (name == NULL) continue;
+        name += strlen(mark);
+        name[strcspn(name, "`")] = '\0';
+        line[strcspn(line, " ")] = '\0';
+        if (takes_kafka(line, "1") != takes_kafka(name, "1"))
+            fail_msg("%s and %s are one setting", line, name);
+        aliases++;
+    }
+    free(text);
+    assert_true(aliases > 5);
+}
+
+static void a_large_enough_message_is_taken(void **unused)
+{
+    (void)unused;
+    struct config c;
+    load_text(
+        &c, "kafka: {message.max.bytes: 4194304, linger.ms: 7, topic.compression.type: zstd}");
+    assert_int_equal(c.kafka_settings, 3);
+    config_release(&c);
+}
+
 static void a_bad_setting_says_that_it_is_from_the_command_line(void **unused)
 {
     (void)unused;
@@ -494,6 +555,8 @@ static void a_bad_setting_says_that_it_is_from_the_command_line(void **unused)
         const char *setting, *want;
     } bad[] = {
         {"lateness=x", "command line: lateness: \"x\" is not a duration"},
+        {"kafka.linger.ms=abc", "command line: kafka: linger.ms: Invalid value"},
+        {"kafka.no.such.key=1", "command line: kafka: unknown key \"no.such.key\""},
         {"latenes=1s", "command line: unknown key \"latenes\"; did you mean \"lateness\"?"},
         {"lateness", "command line: \"lateness\" is not key=value"},
         {"=1", "command line: \"=1\" is not key=value"},
@@ -575,6 +638,8 @@ int main(void)
         cmocka_unit_test(scores_follow_the_history_unless_told),
         cmocka_unit_test(a_pane_of_a_minute_has_one_default_history),
         cmocka_unit_test(every_refusal_says_where_and_what_would_be_right),
+        cmocka_unit_test(a_refused_setting_is_refused_under_its_other_names),
+        cmocka_unit_test(a_large_enough_message_is_taken),
         cmocka_unit_test(a_bad_setting_says_that_it_is_from_the_command_line),
         cmocka_unit_test(a_default_that_no_longer_fits_says_that_it_is_one),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),

@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/kafka.h"
 #include "engine/kafka_observer.h"
+#include "engine/kafka_state.h"
 #include "engine/kafka_writer.h"
 #include "engine/snapshot.h"
 #include "tests/support/mock_broker.h"
@@ -421,6 +422,53 @@ static void a_record_that_is_refused_aborts_its_transaction(void **unused)
     exact_release(&e);
 }
 
+/* Kafka's default is 1 MB; weir's own topics take more, and a config alone may be as large. */
+static void a_record_that_our_topics_take_is_sent(void **unused)
+{
+    (void)unused;
+    struct exact e;
+    struct error err;
+    int64_t offset = -1;
+    struct bytes value = {memory_zeroed(1, 1500000), 1500000};
+    exact_init(&e, "large");
+    assert_int_equal(kafka_begin(e.kafka, &err), ST_OK);
+    if (kafka_send(e.kafka, "exact-out", 0, (struct bytes){0}, value, &offset, &err) != ST_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(kafka_flush(e.kafka, &err), ST_OK);
+    assert_true(offset >= 0);
+    assert_int_equal(kafka_abort(e.kafka, &err), ST_OK);
+    exact_release(&e);
+    free((void *)(uintptr_t)value.data);
+}
+
+static void assert_setting(const rd_kafka_t *handle, const char *key, const char *want)
+{
+    char value[64] = "";
+    size_t bytes = sizeof(value);
+    assert_int_equal(
+        rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)(uintptr_t)handle), key, value, &bytes),
+        RD_KAFKA_CONF_OK);
+    assert_string_equal(value, want);
+}
+
+static void the_users_settings_win_under_each_of_their_names(void **unused)
+{
+    (void)unused;
+    struct config config;
+    config_init(&config, "users",
+        "delivery: exactly_once\nkafka: {compression.type: zstd, queue.buffering.max.ms: 77, "
+        "fetch.wait.max.ms: 33}\n");
+    rd_kafka_mock_topic_create(broker.cluster, "exact", 1, 1);
+    struct kafka *kafka = open_as(&config, "one", exact_topics, 1);
+    assert_setting(kafka->producer, "compression.codec", "zstd");
+    assert_setting(kafka->producer, "linger.ms", "77");
+    assert_setting(kafka->producer, "queue.buffering.max.kbytes", "262144");
+    assert_setting(kafka->consumer, "fetch.wait.max.ms", "33");
+    assert_setting(kafka->consumer, "queued.max.messages.kbytes", "1024");
+    kafka_close(kafka);
+    config_release(&config);
+}
+
 static void a_fenced_producer_is_lost(void **unused)
 {
     (void)unused;
@@ -501,7 +549,8 @@ static void a_wrong_setting_is_named(void **unused)
     struct kafka *kafka = NULL;
     struct kafka_observer *observer = NULL;
     struct error err;
-    config_init(&config, "wrong", "kafka: {fetch.min.bytes: lots}\n");
+    config_init(&config, "wrong", "kafka: {fetch.min.bytes: 1}\n");
+    config.kafka[0].value = "lots";
     struct kafka_options options = {.config = &config,
         .instance = "one",
         .stage = "combine",
@@ -689,6 +738,8 @@ int main(void)
         cmocka_unit_test(a_transaction_rides_out_what_passes),
         cmocka_unit_test(what_needs_an_abort_is_aborted_and_done_again),
         cmocka_unit_test(a_record_that_is_refused_aborts_its_transaction),
+        cmocka_unit_test(a_record_that_our_topics_take_is_sent),
+        cmocka_unit_test(the_users_settings_win_under_each_of_their_names),
         cmocka_unit_test(a_fenced_producer_is_lost),
         cmocka_unit_test(an_aborted_batch_of_at_least_once_leaves_nothing_waiting),
         cmocka_unit_test(committed_offsets_that_cannot_be_read_are_asked_for_again),

@@ -5,12 +5,16 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 static struct kafka_setting user = {"sasl.username", "reader"};
-static struct config config = {
-    .name = "w", .brokers = "k1:9093", .kafka = &user, .kafka_settings = 1};
+static struct config config = {.name = "w",
+    .brokers = "k1:9093",
+    .dead_letter = "spans-dead",
+    .kafka = &user,
+    .kafka_settings = 1};
 
 static int about(void **unused)
 {
@@ -29,6 +33,9 @@ static void what_is_denied_names_the_line_that_allows_it(void **unused)
         {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "spans",
             "kafka-acls.sh --bootstrap-server k1:9093 --add --allow-principal User:reader "
             "--operation Read --topic spans"},
+        {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "spans-dead",
+            "kafka-acls.sh --bootstrap-server k1:9093 --add --allow-principal User:reader "
+            "--operation Write --operation Describe --operation Create --topic spans-dead"},
         {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "w.state",
             "kafka-acls.sh --bootstrap-server k1:9093 --add --allow-principal User:reader "
             "--operation Read --operation Write --operation Create --operation Delete --topic w. "
@@ -61,6 +68,35 @@ static void other_errors_are_no_refusals(void **unused)
         assert_false(kafka_refusal_say(&r));
         assert_false(kafka_refusal_answer(codes[i], "spans"));
     }
+}
+
+/* How many lines of the log `count` refusals make, of as many topics. */
+static int lines_of(int count)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    int before = dup(STDERR_FILENO), lines = 0;
+    dup2(fileno(file), STDERR_FILENO);
+    for (int i = 0; i < count; i++) {
+        char topic[32];
+        snprintf(topic, sizeof(topic), "topic-%d", i);
+        kafka_refusal_answer(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, topic);
+    }
+    dup2(before, STDERR_FILENO);
+    close(before);
+    rewind(file);
+    for (int c; (c = fgetc(file)) != EOF;)
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+static void each_refusal_is_said_however_many_there_are(void **unused)
+{
+    (void)unused;
+    assert_int_equal(lines_of(100), 100);
+    assert_int_equal(lines_of(100), 0); /* not again within seconds */
+    assert_int_equal(lines_of(400), 300);
 }
 
 static void a_mechanism_that_is_not_there_names_those_that_are(void **unused)
@@ -96,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_denied_names_the_line_that_allows_it, about),
         cmocka_unit_test(other_errors_are_no_refusals),
+        cmocka_unit_test_setup(each_refusal_is_said_however_many_there_are, about),
         cmocka_unit_test(a_mechanism_that_is_not_there_names_those_that_are),
         cmocka_unit_test(a_certificate_that_openssl_takes_is_taken_and_no_other),
     };

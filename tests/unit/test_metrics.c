@@ -209,23 +209,46 @@ static void labels_that_are_too_long_are_refused(void **unused)
     assert_has_not("weir_long");
 }
 
+static void a_name_with_too_many_metrics_leaves_room_to_others(void **unused)
+{
+    (void)unused;
+    static const char refused[] = "\nweir_metrics_refused_total ";
+    static const char *const names[] = {
+        "weir_source_a", "weir_source_b", "weir_source_c", "weir_source_d"};
+    double before = value_of(refused);
+    for (int i = 0; i < METRICS_OF_NAME_MAX; i++) {
+        for (size_t n = 0; n < 4; n++)
+            metric_set(metric_of(METRIC_GAUGE, names[n], "Many.", "partition=\"%d\"", i), 1);
+    }
+    assert_true(value_of(refused) == before);
+    metric_set(metric_of(METRIC_GAUGE, names[0], "Many.", "partition=\"-1\""), 1);
+    assert_true(value_of(refused) == before + 1);
+    assert_has_not("weir_source_a{partition=\"-1\"}");
+    metric_add(metric_of(METRIC_COUNTER, "weir_audit_total", "Later.", NULL), 1);
+    assert_has("weir_audit_total 1\n");
+}
+
 /* The last: it fills the registry. */
 static void what_is_beyond_the_limit_is_counted_and_not_shown(void **unused)
 {
     (void)unused;
     static const char refused[] = "\nweir_metrics_refused_total ";
+    static char names[METRICS_MAX / METRICS_OF_NAME_MAX][32];
     double before = value_of(refused);
-    for (int i = 0; i < METRICS_MAX; i++)
-        metric_add(metric_of(METRIC_COUNTER, "weir_many_total", "Many.", "i=\"%d\"", i), 1);
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        snprintf(names[n], sizeof(names[n]), "weir_many_%zu_total", n);
+        for (int i = 0; i < METRICS_OF_NAME_MAX; i++)
+            metric_add(metric_of(METRIC_COUNTER, names[n], "Many.", "i=\"%d\"", i), 1);
+    }
     assert_true(value_of(refused) > before);
-    assert_has_not("weir_many_total{i=\"4095\"}");
-    assert_has("weir_many_total{i=\"0\"} 1\n");
+    assert_has_not("weir_many_7_total{i=\"2047\"}");
+    assert_has("weir_many_0_total{i=\"0\"} 1\n");
 
     metric_set(metric_of(METRIC_GAUGE, "weir_beyond", "Beyond.", NULL), 1);
     metric_observe(metric_of(METRIC_SUMMARY, "weir_beyond_seconds", "Beyond.", NULL), 1);
     assert_has_not("weir_beyond");
-    metric_add(metric_of(METRIC_COUNTER, "weir_many_total", "Many.", "i=\"%d\"", 0), 1);
-    assert_has("weir_many_total{i=\"0\"} 2\n");
+    metric_add(metric_of(METRIC_COUNTER, names[0], "Many.", "i=\"%d\"", 0), 1);
+    assert_has("weir_many_0_total{i=\"0\"} 2\n");
 }
 
 int main(void)
@@ -241,6 +264,7 @@ int main(void)
         cmocka_unit_test(the_process_tells_of_itself),
         cmocka_unit_test(threads_lose_no_bumps),
         cmocka_unit_test(labels_that_are_too_long_are_refused),
+        cmocka_unit_test(a_name_with_too_many_metrics_leaves_room_to_others),
         cmocka_unit_test(what_is_beyond_the_limit_is_counted_and_not_shown),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, forget_page);

@@ -7,6 +7,7 @@
 #include "engine/base/text.h"
 #include "engine/base/trace_link.h"
 #include "engine/cmd/sheet.h"
+#include "engine/combine.h"
 #include "engine/config.h"
 #include "engine/dead_letter.h"
 #include "engine/fleet.h"
@@ -165,7 +166,9 @@ static const struct {
     LIMIT(DEAD_LETTER_HEADERS_MAX),
     LIMIT(DEAD_LETTER_HEADER_BYTES_MAX),
     LIMIT(DEAD_LETTERS_BYTES_MAX),
+    LIMIT(COMBINE_TOTALS_MAX),
     LIMIT(METRICS_MAX),
+    LIMIT(METRICS_OF_NAME_MAX),
     LIMIT(METRIC_LABEL_BYTES_MAX),
     LIMIT(LOG_LINE_BYTES_MAX),
     LIMIT(NODE_INPUT_BYTES_MAX),
