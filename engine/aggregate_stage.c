@@ -122,6 +122,11 @@ static enum status check_owner(
         w->partials, shard->partition, shard->committed, at);
 }
 
+static void place_name(char where[TOPIC_BYTES + 16], const char *topic, int32_t partition)
+{
+    snprintf(where, TOPIC_BYTES + 16, "%s/%" PRId32, topic, partition);
+}
+
 static enum status load_snapshot(struct aggregate_stage *s, struct shard *shard, struct error *err)
 {
     struct worker *w = s->worker;
@@ -134,6 +139,18 @@ static enum status load_snapshot(struct aggregate_stage *s, struct shard *shard,
     if (status != ST_OK) return status;
     *err = why;
     return snapshot_missing(w->state, shard->partition, manifest, err);
+}
+
+static enum status metadata_refused(
+    const char *topic, const struct kafka_assigned *from, struct error *err)
+{
+    char where[TOPIC_BYTES + 16];
+    place_name(where, topic, from->partition);
+    trouble_begin(TROUBLE_VERSION, where, "offset %" PRId64 ": " METADATA_NEWER, from->offset,
+        from->metadata);
+    return error_set(err, ST_FATAL, 0,
+        "topic %s, partition %d, offset %" PRId64 ": " METADATA_NEWER, topic, from->partition,
+        from->offset, from->metadata);
 }
 
 /*
@@ -160,11 +177,8 @@ static enum status shard_load(
     shard->snapshot = snapshot_bytes(from->partition);
     shard->aggregate = aggregate_new(w->plan, (uint32_t)from->partition);
     if (!aggregate_metadata_read(&shard->metadata, from->metadata) &&
-        metadata_is_newer(from->metadata)) {
-        return error_set(err, ST_FATAL, 0,
-            "topic %s, partition %d, offset %" PRId64 ": " METADATA_NEWER, w->partials,
-            from->partition, from->offset, from->metadata);
-    }
+        metadata_is_newer(from->metadata))
+        return metadata_refused(w->partials, from, err);
     if (shard->metadata.manifest >= 0) {
         enum status status = load_snapshot(s, shard, err);
         if (status != ST_OK) return status;
@@ -196,11 +210,6 @@ static enum status on_assigned(struct aggregate_stage *s, struct error *err)
         log_info("aggregate", "partitions assigned", "thread=%u partitions=%zu", s->thread, count);
     }
     return status;
-}
-
-static void place_name(char where[TOPIC_BYTES + 16], const char *topic, int32_t partition)
-{
-    snprintf(where, TOPIC_BYTES + 16, "%s/%" PRId32, topic, partition);
 }
 
 /* Why a partial stops everything, and which one. */

@@ -14,12 +14,12 @@ static void on_rebalance(rd_kafka_t *consumer, rd_kafka_resp_err_t code,
     rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
     struct kafka *k = opaque;
-    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    if (k->closing) {
+        rd_kafka_assign(consumer, NULL); /* nobody asks for an event any more */
+    } else if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         if (k->partitions != NULL) rd_kafka_topic_partition_list_destroy(k->partitions);
         k->partitions = rd_kafka_topic_partition_list_copy(partitions);
         k->pending = PENDING_ASSIGN;
-    } else if (k->closing) {
-        rd_kafka_assign(consumer, NULL);
     } else {
         k->pending = rd_kafka_assignment_lost(consumer) ? PENDING_LOST : PENDING_REVOKE;
     }

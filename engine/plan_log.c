@@ -1,9 +1,11 @@
 #include "engine/plan_log.h"
 
+#include "engine/trouble.h"
+
 #include <stdio.h>
 #include <string.h>
 
-enum { TOPIC_BYTES_MAX = 256, RECORDS_MAX = 4096 };
+enum { TOPIC_BYTES_MAX = 256, RECORDS_MAX = 4096, DIFFERENCES_BYTES_MAX = 160 };
 
 static const struct kafka_setting topic_settings[] = {
     {"cleanup.policy", "delete"}, {"retention.ms", "-1"}, {NULL, NULL}};
@@ -122,18 +124,36 @@ bool plan_differences(struct bytes before, struct bytes after, struct buffer *ou
     return differ;
 }
 
-static enum status refuse(const struct plan_log *log, const struct plan *plan, struct error *err)
+/* What differs, as much of it as an error has room for; ends in a newline, or in `...` where it is cut. */
+static void differences(const struct plan_log *log, const struct plan *plan, struct buffer *out)
 {
-    struct buffer text = {0}, lines = {0};
+    struct buffer text = {0};
     plan_describe(plan, &text);
-    plan_differences(log->now.text, buffer_bytes(&text), &lines);
-    enum status status = error_set(err, ST_FATAL, 0,
-        "%s runs under plan %016llx, this config makes plan %016llx (- theirs, + ours):\n%.*s"
-        "Give this one another `name`, or go over to it by `weir plan apply`.",
-        plan->config->name, (unsigned long long)log->now.plan,
-        (unsigned long long)plan->fingerprint, lines.size > 160 ? 160 : (int)lines.size,
-        lines.size == 0 ? "" : (const char *)lines.data);
+    plan_differences(log->now.text, buffer_bytes(&text), out);
     buffer_release(&text);
+    if (out->size > DIFFERENCES_BYTES_MAX) {
+        size_t size = DIFFERENCES_BYTES_MAX;
+        while (size > 0 && (out->data[size] & 0xc0) == 0x80)
+            size--; /* whole characters */
+        out->size = size;
+        buffer_print(out, "...\n");
+    }
+    buffer_append(out, "", 1);
+}
+
+static enum status refuse(
+    const struct plan_log *log, const struct plan *plan, const char *topic, struct error *err)
+{
+    struct buffer lines = {0};
+    unsigned long long theirs = log->now.plan, ours = plan->fingerprint;
+    differences(log, plan, &lines);
+    trouble_begin(TROUBLE_PLAN, topic,
+        "the name runs under plan %016llx, this config makes plan %016llx (- theirs, + ours): %s",
+        theirs, ours, (const char *)lines.data);
+    enum status status = error_set(err, ST_FATAL, 0,
+        "%s runs under plan %016llx, this config makes plan %016llx (- theirs, + ours):\n%s"
+        "Give this one another `name`, or go over to it by `weir plan apply`.",
+        plan->config->name, theirs, ours, (const char *)lines.data);
     buffer_release(&lines);
     return status;
 }
@@ -155,5 +175,5 @@ enum status plan_log_share(
     if (status == ST_OK && log->generation == 0)
         return error_set(err, ST_RETRY, 0, "kafka: the entry in %s is not there yet", topic);
     if (status != ST_OK || log->now.plan == plan->fingerprint) return status;
-    return refuse(log, plan, err);
+    return refuse(log, plan, topic, err);
 }

@@ -2,6 +2,7 @@
 
 #include "engine/base/duration.h"
 #include "engine/base/memory.h"
+#include "engine/base/zone.h"
 #include "schemas/partial.h"
 
 #include <assert.h>
@@ -13,7 +14,7 @@
  * provisional rows are said, and rules tell by `lateness` whether event time is behind; `max_ahead` goes
  * with it, as neither is right without the other.
  */
-enum { KEYS_FIXED = 3 };
+enum { KEYS_FIXED = 3, ZONE_BYTES = 80 };
 static const char *const keys[] = {"time", "lateness", "max_ahead", "quantiles", "provisional",
     "score_every", "time_zone", "limits.series", "limits.series_per_service", "limits.series_idle",
     "limits.provisional_rows"};
@@ -70,6 +71,25 @@ void settings_write(const struct config *config, struct buffer *out)
         settings_write_one(config, (*op)->name, out);
 }
 
+/* Whether the time zone of these settings is not on this machine, whatever version of weir runs on it. */
+static bool zone_is_missing(struct bytes text)
+{
+    static const char key[] = "\ntime_zone: ";
+    char name[ZONE_BYTES] = "";
+    struct zone *zone = NULL;
+    struct error ignored;
+    const char *at = memmem(text.data, text.size, key, strlen(key));
+    if (at == NULL) return false;
+    at += strlen(key);
+    size_t left = (size_t)((const char *)text.data + text.size - at);
+    for (size_t i = 0; i < left && i < sizeof(name) - 1 && at[i] != '\n'; i++)
+        name[i] = at[i];
+    if (!zone_is_name(name)) return false;
+    bool missing = zone_load(name, &zone, &ignored) != ST_OK;
+    zone_free(zone);
+    return missing;
+}
+
 enum status settings_read(
     struct settings **settings, const struct plan *base, struct bytes text, struct error *err)
 {
@@ -80,6 +100,11 @@ enum status settings_read(
     if (status == ST_OK) status = plan_init(&s->plan, &s->config, &why);
     if (status != ST_OK) {
         settings_free(s);
+        if (zone_is_missing(text))
+            return error_set(err, ST_FATAL, 0,
+                "the settings in the log need what this machine lacks: %s All workers need the "
+                "same tzdata",
+                why.text);
         return error_set(err, ST_FATAL, 0,
             "the settings in the log are not what this weir knows: %s. A newer weir wrote them: "
             "run that version here too",

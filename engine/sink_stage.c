@@ -289,6 +289,18 @@ static void say_delays(struct sink_stage *s, size_t count, int64_t now_ms)
     }
 }
 
+/* Only a row of a newer weir is not passed over. */
+static enum status row_refused(
+    const struct sink_stage *s, int32_t partition, int64_t offset, struct error *err)
+{
+    struct error why = *err;
+    char where[TOPIC_BYTES + 16];
+    snprintf(where, sizeof(where), "%s/%" PRId32, s->worker->rows, partition);
+    trouble_begin(TROUBLE_VERSION, where, "offset %" PRId64 ": %s", offset, why.text);
+    return error_set(err, why.status, why.code, "topic %s, partition %d, offset %" PRId64 ": %s",
+        s->worker->rows, partition, offset, why.text);
+}
+
 /* Decode the gathered records; a damaged one is counted and left out, provisional ones of a refill too. */
 static enum status batch_decode(
     struct sink_stage *s, const struct feed *feed, bool refill, size_t *count, struct error *err)
@@ -298,12 +310,7 @@ static enum status batch_decode(
         struct bytes record = {feed->bytes.data + at, feed->end[i] - at};
         struct output *output = &s->output[*count];
         enum status status = output_decode(record, output, err);
-        if (status > ST_SKIP) {
-            struct error why = *err;
-            return error_set(err, status, why.code,
-                "topic %s, partition %d, offset %" PRId64 ": %s", s->worker->rows, feed->partition,
-                feed->offset[i], why.text);
-        }
+        if (status > ST_SKIP) return row_refused(s, feed->partition, feed->offset[i], err);
         if (status == ST_SKIP) {
             metric_add(metric_of(METRIC_COUNTER, "weir_rows_malformed_total",
                            "Records of the rows topic that could not be read.", NULL),

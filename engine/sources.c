@@ -4,8 +4,10 @@
 #include "engine/base/duration.h"
 #include "engine/base/log.h"
 #include "engine/base/memory.h"
+#include "engine/trouble.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void sources_init(struct sources *s, struct worker *worker)
@@ -116,6 +118,31 @@ static enum status partitions_refresh(struct sources *s, uint32_t topic, struct 
     return status;
 }
 
+/* What is committed was written by a newer weir, or under another plan: say so, and do not go on from it. */
+static enum status committed_check(const struct worker *w, const struct kafka_assigned *from,
+    const struct source_clock *clock, bool is_read, struct error *err)
+{
+    char where[TOPIC_BYTES + 16];
+    const char *topic = w->config->topics.text[from->topic];
+    unsigned long long theirs = clock->plan, ours = w->plan->fingerprint;
+    snprintf(where, sizeof(where), "%s/%" PRId32, topic, from->partition);
+    if (!is_read && metadata_is_newer(from->metadata)) {
+        trouble_begin(TROUBLE_VERSION, where, "offset %" PRId64 ": " METADATA_NEWER, from->offset,
+            from->metadata);
+        return error_set(err, ST_FATAL, 0,
+            "topic %s, partition %d, offset %" PRId64 ": " METADATA_NEWER, topic, from->partition,
+            from->offset, from->metadata);
+    }
+    if (clock->plan == 0 || clock->plan == w->plan->fingerprint) return ST_OK;
+    trouble_begin(TROUBLE_PLAN, where,
+        "it was read last under plan %016llx, this worker runs plan %016llx", theirs, ours);
+    return error_set(err, ST_FATAL, 0,
+        "kafka: topic %s, partition %d was read last under plan %016llx, this worker runs plan "
+        "%016llx: the name was switched while this worker started. Start it again with the "
+        "config of that plan",
+        topic, from->partition, theirs, ours);
+}
+
 static enum status source_init(
     struct sources *s, struct source *source, struct kafka_assigned *from, struct error *err)
 {
@@ -129,26 +156,16 @@ static enum status source_init(
     }
     *source = (struct source){.idle_at = -1, .end = INT64_MAX, .changed = true};
     source->clock = (struct source_clock){.watermark_ns = WATERMARK_NONE, .newest_pane = PANE_NONE};
-    if (!source_clock_read(&source->clock, &partitions, bytes_of(from->metadata)) &&
-        metadata_is_newer(from->metadata)) {
-        return error_set(err, ST_FATAL, 0, "topic %s, partition %d, offset %lld: " METADATA_NEWER,
-            topic, from->partition, (long long)from->offset, from->metadata);
-    }
+    bool is_read = source_clock_read(&source->clock, &partitions, bytes_of(from->metadata));
+    enum status status = committed_check(w, from, &source->clock, is_read, err);
+    if (status != ST_OK) return status;
     source->partitions_first = partitions;
-    if (source->clock.plan != 0 && source->clock.plan != w->plan->fingerprint) {
-        return error_set(err, ST_FATAL, 0,
-            "kafka: topic %s, partition %d was read last under plan %016llx, this worker runs plan "
-            "%016llx: the name was switched while this worker started. Start it again with the "
-            "config of that plan",
-            topic, from->partition, (unsigned long long)source->clock.plan,
-            (unsigned long long)w->plan->fingerprint);
-    }
     source->clock.plan = w->plan->fingerprint;
     source->clock.topic = from->topic;
     source->clock.partition = (uint32_t)from->partition;
     source->clock.ended = false;
     source->clock.position = source->clock.committed = from->offset;
-    enum status status = from->offset < 0 ? source_first(s, source, err) : ST_OK;
+    if (from->offset < 0) status = source_first(s, source, err);
     from->offset = source->clock.position;
     if (w->batch.until_end && source->clock.partition < w->source_partitions[from->topic]) {
         source->end = w->source_end[from->topic][source->clock.partition];

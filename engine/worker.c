@@ -375,6 +375,7 @@ enum status worker_run(const struct config *config, const struct batch *batch, s
     if (status == ST_OK) status = topics_open(&w, err);
     if (status == ST_OK) status = stages_run(&w, err);
     if (status != ST_OK && stop_asked()) status = ST_OK; /* stopped while waiting for a broker */
+    if (status != ST_OK) worker_fail(&w, err);
     if (status == ST_OK && atomic_load(&w.failed)) {
         *err = w.failure;
         status = ST_FATAL;

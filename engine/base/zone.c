@@ -334,7 +334,7 @@ enum status zone_read(struct bytes file, const char *name, struct zone **zone, s
     return ST_OK;
 }
 
-static bool is_name(const char *name)
+bool zone_is_name(const char *name)
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
@@ -370,7 +370,7 @@ enum status zone_load(const char *name, struct zone **zone, struct error *err)
         snprintf((*zone)->name, sizeof((*zone)->name), "%s", name);
         return ST_OK;
     }
-    if (!is_name(name)) {
+    if (!zone_is_name(name)) {
         return error_set(err, ST_FATAL, 0,
             "time zone: \"%.64s\" is not the name of one, such as Europe/Berlin or UTC", name);
     }

@@ -27,6 +27,9 @@ enum status zone_load(const char *name, struct zone **zone, struct error *err) M
 enum status zone_read(
     struct bytes file, const char *name, struct zone **zone, struct error *err) MUST_USE;
 
+/* Whether there could be a zone of this name, so that it is looked for. */
+bool zone_is_name(const char *name);
+
 /* As it was loaded; that of a NULL zone is UTC. Valid as long as the zone. */
 const char *zone_name(const struct zone *zone);
 

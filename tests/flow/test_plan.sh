@@ -42,6 +42,9 @@ SERVERS_PIDS+=("$pid")
 servers_wait 60 "$pid" has_rows || fail "no rows under the old plan"
 "$WEIR" run "${NEW[@]}" >"$WORK/other.log" 2>&1 && fail "another plan was not refused"
 grep -q '^- pane: 10s' "$WORK/other.log" || fail "the refusal does not say what differs"
+grep -q 'part=state msg="another plan: .* where='"$name.plan " "$WORK/other.log" || fail "the log has no trouble of another plan"
+grep -q 'part=worker msg="cannot go on, leaving" error="'"$name runs under plan" "$WORK/other.log" ||
+    fail "the log does not say why the worker leaves"
 refuses "a worker of $name is running"
 grep -q '^+ pane: 5s' "$WORK/apply.log" || fail "apply does not say what differs"
 kill -TERM "$pid"

@@ -13,10 +13,12 @@
 #include "tests/support/mock_broker.h"
 #include "tests/support/pipeline_bench.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -30,7 +32,11 @@ enum {
     API_OFFSET_COMMIT = 28,
 };
 
-enum { PATIENCE_S = 60, POLL_MS = 100 };
+enum {
+    PATIENCE_S = 60,
+    POLL_MS = 100,
+    CLOSE_S = 4, /* a worker that is stopped waits no longer for its threads */
+};
 
 #define WHEN_MS INT64_C(1700000000000)
 
@@ -262,6 +268,39 @@ static void a_rewind_ends_a_pause(void **unused)
     await(kafka, KAFKA_RECORD, &record);
     assert_int_equal(record.offset, 2);
     kafka_close(kafka);
+    config_release(&config);
+}
+
+static void *close_main(void *kafka)
+{
+    kafka_close(kafka);
+    return NULL;
+}
+
+/* A group waits for every answer, and so does the member's own close. */
+static void an_assignment_that_comes_at_the_end_is_answered(void **unused)
+{
+    (void)unused;
+    static const char *const topics[] = {"ending"};
+    struct config config;
+    struct timespec until;
+    pthread_t closing;
+    rd_kafka_mock_topic_create(broker.cluster, "ending", 1, 1);
+    config_init(&config, "ending", "delivery: at_least_once\n");
+    struct kafka *kafka = open_as(&config, "one", topics, 1);
+
+    /* Nobody polls, so what the group says stays in the queue. */
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(kafka->consumer);
+    int64_t until_ns = clock_ns() + PATIENCE_S * NS_PER_S;
+    while (rd_kafka_queue_length(queue) == 0 && clock_ns() < until_ns)
+        clock_sleep(POLL_MS * NS_PER_MS);
+    assert_int_not_equal(rd_kafka_queue_length(queue), 0);
+    rd_kafka_queue_destroy(queue);
+
+    assert_int_equal(pthread_create(&closing, NULL, close_main, kafka), 0);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_S;
+    assert_int_equal(pthread_timedjoin_np(closing, NULL, &until), 0);
     config_release(&config);
 }
 
@@ -733,6 +772,7 @@ int main(void)
         cmocka_unit_test(records_and_ends_come_with_their_place),
         cmocka_unit_test(what_is_committed_is_found_again_with_its_metadata),
         cmocka_unit_test(a_rewind_ends_a_pause),
+        cmocka_unit_test(an_assignment_that_comes_at_the_end_is_answered),
         cmocka_unit_test(an_offset_that_the_log_does_not_have_is_gone),
         cmocka_unit_test(partitions_move_to_a_member_that_comes),
         cmocka_unit_test(a_transaction_rides_out_what_passes),

@@ -416,6 +416,22 @@ static void settings_of_a_newer_weir_are_refused_by_name(void **unused)
     bench_plan_release(&bench);
 }
 
+/* Its file is the machine's, and a newer weir would not bring it. */
+static void a_time_zone_that_is_not_here_is_no_newer_weir(void **unused)
+{
+    (void)unused;
+    struct bench_plan bench;
+    struct settings *settings;
+    struct error err;
+    bench_plan_init(&bench, first);
+    struct bytes text = bytes_of("quantiles: [0.5]\ntime_zone: Europe/Atlantis\n");
+    assert_int_equal(settings_read(&settings, &bench.plan, text, &err), ST_FATAL);
+    assert_non_null(strstr(err.text, "/usr/share/zoneinfo/Europe/Atlantis cannot be read"));
+    assert_non_null(strstr(err.text, "All workers need the same tzdata"));
+    assert_null(strstr(err.text, "newer weir"));
+    bench_plan_release(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +447,7 @@ int main(void)
         cmocka_unit_test(any_text_comes_back_as_it_was),
         cmocka_unit_test(lateness_comes_from_the_log_with_what_it_needs),
         cmocka_unit_test(settings_of_a_newer_weir_are_refused_by_name),
+        cmocka_unit_test(a_time_zone_that_is_not_here_is_no_newer_weir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
