@@ -69,8 +69,9 @@ static char *settings_print(void)
     FILE *out = open_memstream(&text, &bytes);
     if (out == NULL) return NULL;
     rd_kafka_conf_properties_show(out);
-    fclose(out);
-    return text;
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
 }
 
 /* The key that a line begins with; false: it is a heading or a rule. */

@@ -71,6 +71,7 @@ for call in fopen64:1 fread:1 yaml_parser_initialize:1 yaml_parser_parse:1 yaml_
     strike "$call" 2 'cannot be read|no memory|unreadable' check "$config"
 done
 strike calloc:1 134 'out of memory' check "$config"
+strike open_memstream:1 2 "CONFIGURATION.md lists" check --set kafka.securty.protocol=ssl "$config"
 
 # Reading a recording.
 strike fstat64:1 2 'cannot be opened' replay --brokers "$nobody" "$capture"

@@ -186,6 +186,11 @@ FILE *fopen64(const char *restrict path, const char *restrict mode)
     FAIL_NULL("EACCES", REAL(fopen64)(path, mode));
 }
 
+FILE *open_memstream(char **text, size_t *bytes)
+{
+    FAIL_NULL("ENOMEM", REAL(open_memstream)(text, bytes));
+}
+
 /* The file's own mark of an error can only be set by an error, so the descriptor is made a bad one. */
 size_t fread(void *restrict into, size_t bytes, size_t count, FILE *restrict file)
 {
