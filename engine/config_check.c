@@ -36,6 +36,7 @@ static const struct {
     {"sketch_scale", 5, 7},
     {"partitions", 1, 1024},
     {"apdex", 0, 6 * HOUR_NS},
+    {"score_every", 100 * NS_PER_MS, DAY_NS},
     {"lateness", 0, DAY_NS},
     {"skew", 0, HOUR_NS},
     {"allowed_lateness", 0, 7 * DAY_NS},

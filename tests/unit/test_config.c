@@ -367,6 +367,7 @@ static const struct {
         "c.yaml:1:13: trace_link: \"jaeger/{trace_id}\" does not begin with http:// or https://"},
     {"trace_link: http://jaeger/trace/", "does not say where the trace id goes: write {trace_id}"},
     {"thresholds: [1ms,2ms,3ms,4ms,5ms,6ms,7ms]\napdex: 9ms", "9 thresholds (with T and 4T"},
+    {"score_every: 0m", "c.yaml:1:14: score_every: 0s is out of range; want 100ms to 1d"},
     {"allowed_lateness: 5s", "allowed_lateness: 5s is not a whole number of panes"},
     {"max_ahead: 30s", "max_ahead: 30s is not more than lateness (30s)"},
     {"epoch: 2s\nepoch_max: 1s", "c.yaml:2:12: epoch_max: 1s is less than epoch (2s)"},
